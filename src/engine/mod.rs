@@ -1,0 +1,186 @@
+//! A network and a batch become vectors.
+//!
+//! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`cpu`] is the scalar
+//! reference, the oracle that every kernel is checked against; [`gpu`] records WGSL kernels through wgpu.
+//! [`loading`] carries weights from a checkpoint to a backend.
+
+pub mod cpu;
+pub mod encoder;
+// pub mod gpu;
+pub mod loading;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
+use crate::model::bert::Embeddings;
+use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
+use crate::text::Batch;
+use crate::weights::{Block, Format};
+
+pub use encoder::Encoder;
+
+/// What the rows of an activation stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowsOf {
+    /// One row a token, `T`.
+    Tokens,
+    /// One row a document, `D`.
+    Documents,
+}
+
+/// Which outputs of a dense layer are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// All of them.
+    All,
+    /// From the first to before the second; multiples of 32.
+    Range(usize, usize),
+}
+
+impl Outputs {
+    /// As a range, for a layer of `all` outputs.
+    #[must_use]
+    pub fn range(self, all: usize) -> std::ops::Range<usize> {
+        match self {
+            Self::All => 0..all,
+            Self::Range(first, end) => first..end,
+        }
+    }
+}
+
+/// Where the columns of an attention's operands lie within the rows that hold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionColumns {
+    /// First column of the queries.
+    pub query: usize,
+    /// First column of the keys.
+    pub key: usize,
+    /// First column of the values.
+    pub value: usize,
+}
+
+/// A device that the forward pass runs on.
+///
+/// The operations after [`Backend::begin`] describe one batch. A GPU records them and runs them when results are
+/// [read](Backend::read); the CPU computes at once. Rows of activations are f32.
+#[expect(async_fn_in_trait, reason = "a browser has one thread; nobody needs these futures to be Send")]
+pub trait Backend {
+    /// A matrix of weights on the device.
+    type Matrix;
+    /// A vector of weights on the device, f32.
+    type Vector;
+    /// The two dense layers of an adapter's bottleneck on the device.
+    type Bottleneck;
+    /// Rows of activations; cheap to clone, given back to the device when the last clone is dropped.
+    type Rows: Clone;
+
+    /// Room for a matrix of `rows × columns` weights.
+    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout) -> Result<Self::Matrix>;
+    /// Fills consecutive rows of a matrix; `first_row` and the number of rows are multiples of 4, but at the end.
+    fn write_rows(&mut self, matrix: &mut Self::Matrix, first_row: usize, block: Block) -> Result<()>;
+    /// A vector of weights.
+    fn vector(&mut self, values: &[f32]) -> Result<Self::Vector>;
+    /// The dense layers of a bottleneck.
+    fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<Self::Bottleneck>;
+    /// Waits until all that was handed over has arrived, and says whether it has.
+    async fn loaded(&mut self) -> Result<()>;
+
+    /// Starts a batch.
+    fn begin(&mut self, batch: &Batch) -> Result<()>;
+    /// `LN(word[id] + position[p])`: `(T, H)`.
+    fn embedding(&mut self, embeddings: &Embeddings<Self::Matrix, Self::Vector>) -> Self::Rows;
+    /// `activation(x Wᵀ + b) + residual` for a range of the outputs.
+    fn linear(
+        &mut self,
+        input: &Self::Rows,
+        dense: &Dense<Self::Matrix, Self::Vector>,
+        outputs: Outputs,
+        activation: Activation,
+        residual: Option<&Self::Rows>,
+    ) -> Self::Rows;
+    /// `softmax(Q Kᵀ / √head_size) V` for each head, each row over the tokens of its own document. Query rows are
+    /// tokens, or one a document; keys and values are always rows of tokens.
+    fn attention(
+        &mut self,
+        queries: &Self::Rows,
+        keys_values: &Self::Rows,
+        columns: AttentionColumns,
+        heads: usize,
+        head_size: usize,
+    ) -> Self::Rows;
+    /// `LN(x + before) + after`.
+    fn layer_norm(
+        &mut self,
+        input: &Self::Rows,
+        before: Option<&Self::Rows>,
+        norm: &LayerNorm<Self::Vector>,
+        after: Option<&Self::Rows>,
+    ) -> Self::Rows;
+    /// `up(activation(down(x))) + residual`.
+    fn bottleneck(
+        &mut self,
+        input: &Self::Rows,
+        bottleneck: &Bottleneck<Self::Vector, Self::Bottleneck>,
+        residual: Option<&Self::Rows>,
+    ) -> Self::Rows;
+    /// The mean over each document's tokens of `σ(x · gate + bias)`: `(D, 1)`.
+    fn gate(&mut self, input: &Self::Rows, gate: &Gate<Self::Vector>) -> Self::Rows;
+    /// `x · gate[document] + residual`.
+    fn apply_gate(
+        &mut self,
+        input: &Self::Rows,
+        gates: &Self::Rows,
+        residual: Option<&Self::Rows>,
+    ) -> Self::Rows;
+    /// The first token row of each document: `(D, H)`.
+    fn first_rows(&mut self, input: &Self::Rows) -> Self::Rows;
+    /// One vector a document, optionally scaled to length 1: `(D, H)`. Rows of documents pool to themselves.
+    fn pool(&mut self, input: &Self::Rows, pooling: Pooling, normalize: bool) -> Self::Rows;
+    /// Runs what was recorded and reads rows back, row-major.
+    async fn read(&mut self, rows: &Self::Rows) -> Result<Vec<f32>>;
+
+    /// What this device is.
+    fn device(&self) -> DeviceInfo;
+    /// Which kernels have run, and how often.
+    fn kernels(&self) -> Vec<KernelInfo>;
+    /// Bytes held on the device.
+    fn memory(&self) -> MemoryInfo;
+}
+
+/// A device, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// `webgpu`, or `wasm` for the CPU.
+    pub kind: &'static str,
+    /// The adapter's name.
+    pub adapter: String,
+    /// The adapter's vendor, where it is known.
+    pub vendor: String,
+    /// Vulkan, Metal, DX12, browser WebGPU, or CPU.
+    pub backend: String,
+    /// Whether the adapter is software, which is slower than the CPU.
+    pub software: bool,
+    /// Optional features that are in use.
+    pub features: Vec<String>,
+}
+
+/// A kernel that has run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KernelInfo {
+    /// Its name.
+    pub name: String,
+    /// Which specialisation.
+    pub variant: String,
+    /// How often it was dispatched since the model was loaded.
+    pub dispatches: u64,
+}
+
+/// Bytes on a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryInfo {
+    /// Of weights.
+    pub weights: u64,
+    /// Of activations and staging.
+    pub activations: u64,
+}

@@ -1,0 +1,150 @@
+//! `config.json` of a transformer encoder.
+
+use serde::Deserialize;
+
+use super::Activation;
+use crate::error::{Error, Result};
+use crate::folder::{Folder, read_json};
+use crate::weights::format::GROUP;
+
+/// The sizes of a BERT encoder, checked to be ones that the kernels can run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Width of a token's vector, `H`.
+    pub hidden_size: usize,
+    /// Number of transformer layers.
+    pub layers: usize,
+    /// Attention heads; each sees `hidden_size / attention_heads` columns.
+    pub attention_heads: usize,
+    /// Width of the feed-forward network.
+    pub intermediate_size: usize,
+    /// Between the two dense layers of the feed-forward network.
+    pub activation: Activation,
+    /// Of every layer normalization of the base network.
+    pub layer_norm_epsilon: f32,
+    /// The longest sequence that has positions.
+    pub positions: usize,
+    /// Rows of the word embedding table.
+    pub vocabulary_size: usize,
+    /// Rows of the token type table; may be 0.
+    pub token_types: usize,
+}
+
+/// The keys of `config.json` that matter here; the rest is tolerated.
+#[derive(Debug, Deserialize)]
+struct ConfigFile {
+    model_type: Option<String>,
+    architectures: Option<Vec<String>>,
+    hidden_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    num_attention_heads: Option<usize>,
+    intermediate_size: Option<usize>,
+    hidden_act: Option<String>,
+    layer_norm_eps: Option<f32>,
+    max_position_embeddings: Option<usize>,
+    vocab_size: Option<usize>,
+    type_vocab_size: Option<usize>,
+    position_embedding_type: Option<String>,
+}
+
+/// The widest head that the attention kernel keeps in registers.
+const MAX_HEAD_SIZE: usize = 128;
+
+impl Config {
+    /// Reads and checks `config.json`.
+    pub async fn from_folder(folder: &impl Folder) -> Result<Self> {
+        let file: Option<ConfigFile> = read_json(folder, "config.json").await?;
+        let file = file.ok_or_else(|| Error::FileMissing {
+            folder: folder.name().to_owned(),
+            file: "config.json".to_owned(),
+            hint: "Check the model's name; an adapter goes into `adapters`, over the model it was trained on."
+                .to_owned(),
+        })?;
+        let name = format!("{}/config.json", folder.name());
+        file.check_architecture()?;
+
+        let missing = |key: &str| Error::corrupt(&name, format!("it has no {key}"));
+        let activation = file.hidden_act.as_deref().unwrap_or("gelu");
+        let config = Self {
+            hidden_size: file.hidden_size.ok_or_else(|| missing("hidden_size"))?,
+            layers: file.num_hidden_layers.ok_or_else(|| missing("num_hidden_layers"))?,
+            attention_heads: file.num_attention_heads.ok_or_else(|| missing("num_attention_heads"))?,
+            intermediate_size: file.intermediate_size.ok_or_else(|| missing("intermediate_size"))?,
+            activation: Activation::from_name(activation).ok_or_else(|| {
+                Error::unsupported(format!(
+                    "hidden_act is {activation:?}; known are {}",
+                    Activation::NAMES
+                ))
+            })?,
+            layer_norm_epsilon: file.layer_norm_eps.unwrap_or(1e-12),
+            positions: file.max_position_embeddings.unwrap_or(512),
+            vocabulary_size: file.vocab_size.ok_or_else(|| missing("vocab_size"))?,
+            token_types: file.type_vocab_size.unwrap_or(2),
+        };
+        config.check_sizes()?;
+        Ok(config)
+    }
+
+    /// Columns of one attention head.
+    #[must_use]
+    pub fn head_size(&self) -> usize {
+        self.hidden_size / self.attention_heads
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        let refuse = |problem: String| Err(Error::unsupported(problem));
+        let (hidden, heads) = (self.hidden_size, self.attention_heads);
+        for (name, size, limit) in [
+            ("hidden_size", hidden, 8192),
+            ("num_hidden_layers", self.layers, 256),
+            ("num_attention_heads", heads, 256),
+            ("intermediate_size", self.intermediate_size, 65_536),
+            ("vocab_size", self.vocabulary_size, 4_000_000),
+            ("max_position_embeddings", self.positions, 65_536),
+        ] {
+            if !(1..=limit).contains(&size) {
+                return refuse(format!("{name} is {size}; this version runs 1 to {limit}"));
+            }
+        }
+        if !hidden.is_multiple_of(GROUP) || !self.intermediate_size.is_multiple_of(GROUP) {
+            return refuse(format!(
+                "hidden_size {hidden} and intermediate_size {} must be multiples of {GROUP}",
+                self.intermediate_size
+            ));
+        }
+        if !hidden.is_multiple_of(heads) {
+            return refuse(format!("hidden_size {hidden} does not divide into {heads} attention heads"));
+        }
+        let head = self.head_size();
+        if !head.is_multiple_of(4) || head > MAX_HEAD_SIZE {
+            return refuse(format!("a head of {head} columns; 4 to {MAX_HEAD_SIZE} in steps of 4 are run"));
+        }
+        if !(self.layer_norm_epsilon.is_finite() && self.layer_norm_epsilon >= 0.0) {
+            return refuse(format!("layer_norm_eps is {}", self.layer_norm_epsilon));
+        }
+        Ok(())
+    }
+}
+
+impl ConfigFile {
+    fn check_architecture(&self) -> Result<()> {
+        let architecture = self.architectures.as_ref().and_then(|names| names.first());
+        // Checkpoints of 2019 have no model_type.
+        let is_bert = match self.model_type.as_deref() {
+            Some(model_type) => model_type == "bert",
+            None => architecture.is_none_or(|name| name.starts_with("Bert")),
+        };
+        if !is_bert {
+            let found = self.model_type.as_deref().or(architecture.map(String::as_str)).unwrap_or("unknown");
+            return Err(Error::unsupported(format!(
+                "its architecture is {found:?}; this version runs BERT encoders (SPECTER2, SciBERT, MiniLM…)"
+            )));
+        }
+        match self.position_embedding_type.as_deref() {
+            None | Some("absolute") => Ok(()),
+            Some(other) => Err(Error::unsupported(format!(
+                "position_embedding_type is {other:?}; only \"absolute\" is run"
+            ))),
+        }
+    }
+}

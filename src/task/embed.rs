@@ -1,0 +1,192 @@
+//! Papers in, vectors out, in order: tokenize, pack, encode, collect.
+
+use std::collections::BTreeMap;
+
+use crate::engine::encoder::AdapterOn;
+use crate::engine::{Backend, Encoder};
+use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::model::pooling::PoolingDefaults;
+use crate::model::{Config, Pooling};
+use crate::text::{Document, Tokenizer, batch};
+use crate::weights::Format;
+
+/// How many tokens are computed at once unless the caller says otherwise: enough to fill a GPU, and about
+/// 150 MB of activations for BERT-base.
+pub const TOKEN_BUDGET: usize = 4096;
+
+/// The largest budget: a dispatch has at most 65,535 workgroups along an axis.
+const MAX_TOKEN_BUDGET: usize = 65_535;
+
+/// How a model is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The format of the matrices on the device.
+    pub format: Format,
+    /// Documents are cut at this many tokens; `None`: what the model's files say.
+    pub max_length: Option<usize>,
+    /// The most tokens that are computed at once.
+    pub token_budget: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { format: Format::Q8, max_length: None, token_budget: TOKEN_BUDGET }
+    }
+}
+
+/// How documents are embedded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmbedOptions {
+    /// The name of a loaded adapter, or none.
+    pub adapter: Option<String>,
+    /// `None`: what the model's files say.
+    pub pooling: Option<Pooling>,
+    /// Whether vectors are scaled to length 1; `None`: what the model's files say.
+    pub normalize: Option<bool>,
+}
+
+/// One vector a document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    /// `(documents, hidden size)`, row-major.
+    pub data: Vec<f32>,
+    /// `[documents, hidden size]`.
+    pub dims: [usize; 2],
+}
+
+/// A model that is ready: tokenizer, network on a device, adapters beside it.
+pub struct Specter<B: Backend> {
+    name: String,
+    tokenizer: Tokenizer,
+    encoder: Encoder<B>,
+    adapters: BTreeMap<String, AdapterOn<B>>,
+    defaults: PoolingDefaults,
+    options: LoadOptions,
+}
+
+impl<B: Backend> Specter<B> {
+    /// Reads a model folder onto a device. `on_layer` is told `(layers done, layers)` and may stop the load by an
+    /// error; nothing is left behind then.
+    pub async fn load(
+        folder: &impl Folder,
+        options: LoadOptions,
+        backend: B,
+        mut on_layer: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<Self> {
+        if !(1..=MAX_TOKEN_BUDGET).contains(&options.token_budget) {
+            return Err(Error::InvalidOption {
+                problem: format!(
+                    "tokenBudget is {}; it can be 1 to {MAX_TOKEN_BUDGET} tokens",
+                    options.token_budget
+                ),
+            });
+        }
+        let config = Config::from_folder(folder).await?;
+        let defaults = PoolingDefaults::from_folder(folder).await?;
+        let tokenizer = Tokenizer::from_folder(folder, config.positions, options.max_length).await?;
+        if tokenizer.vocabulary_size() > config.vocabulary_size {
+            return Err(Error::corrupt(
+                format!("{}/tokenizer.json", folder.name()),
+                format!(
+                    "it has tokens up to id {}, but the model has {} word embeddings",
+                    tokenizer.vocabulary_size() - 1,
+                    config.vocabulary_size
+                ),
+            ));
+        }
+        let layers = config.layers;
+        let encoder =
+            Encoder::load(folder, config, options.format, backend, |done| on_layer(done, layers)).await?;
+        let adapters = BTreeMap::new();
+        Ok(Self { name: folder.name().to_owned(), tokenizer, encoder, adapters, defaults, options })
+    }
+
+    /// Reads an adapter onto the device, beside those that are there. One of the same name is replaced, but only
+    /// when the new one is complete.
+    pub async fn load_adapter(&mut self, name: &str, folder: &impl Folder) -> Result<()> {
+        let adapter = self.encoder.load_adapter(folder, name).await?;
+        self.adapters.insert(name.to_owned(), adapter);
+        Ok(())
+    }
+
+    /// Takes an adapter off the device.
+    pub fn unload_adapter(&mut self, name: &str) -> Result<()> {
+        match self.adapters.remove(name) {
+            Some(_) => Ok(()),
+            None => Err(self.unknown_adapter(name)),
+        }
+    }
+
+    /// Embeds documents, in order. `on_batch` is told `(documents done, documents)` after each batch and may stop
+    /// the work by an error.
+    pub async fn embed(
+        &mut self,
+        documents: &[Document],
+        options: &EmbedOptions,
+        mut on_batch: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<Embeddings> {
+        let adapter = match &options.adapter {
+            Some(name) => Some(self.adapters.get(name).ok_or_else(|| self.unknown_adapter(name))?),
+            None => None,
+        };
+        let pooling = options.pooling.unwrap_or(self.defaults.pooling);
+        let normalize = options.normalize.unwrap_or(self.defaults.normalize);
+        let hidden = self.encoder.config.hidden_size;
+
+        let total = documents.len();
+        let mut data = Vec::with_capacity(total * hidden);
+        on_batch(0, total)?;
+        let ids = documents.iter().map(|document| self.tokenizer.encode(document));
+        for batch in batch::pack(ids, self.options.token_budget) {
+            data.extend(self.encoder.encode(&batch?, adapter, pooling, normalize).await?);
+            on_batch(data.len() / hidden, total)?;
+        }
+        Ok(Embeddings { data, dims: [total, hidden] })
+    }
+
+    fn unknown_adapter(&self, name: &str) -> Error {
+        Error::UnknownAdapter { name: name.to_owned(), loaded: self.adapters().map(str::to_owned).collect() }
+    }
+
+    /// The names of the adapters on the device.
+    pub fn adapters(&self) -> impl Iterator<Item = &str> {
+        self.adapters.keys().map(String::as_str)
+    }
+
+    /// The model's name, as its folder calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The network's sizes.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.encoder.config
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// What happens after the last layer unless a caller says otherwise.
+    #[must_use]
+    pub fn defaults(&self) -> PoolingDefaults {
+        self.defaults
+    }
+
+    /// How it was loaded.
+    #[must_use]
+    pub fn options(&self) -> LoadOptions {
+        self.options
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn backend(&self) -> &B {
+        &self.encoder.backend
+    }
+}

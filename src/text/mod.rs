@@ -1,0 +1,13 @@
+//! Papers become token ids, and token ids become packed batches.
+//!
+//! [`paper`] holds what a caller hands in and the template that turns it into one string, [`tokenizer`] turns
+//! strings into ids exactly as the published tokenizers do, and [`batch`] lays the ids of many documents end to
+//! end, without padding.
+
+pub mod batch;
+pub mod paper;
+pub mod tokenizer;
+
+pub use batch::Batch;
+pub use paper::Document;
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,25 @@
+//! Files become tensors: [`safetensors`] reads row blocks out of a published file, [`format`] is how weights are
+//! kept on a device (f32, f16, or int8 in groups of 32), and [`convert`] writes a quantized model folder.
+
+// pub mod convert;
+pub mod format;
+pub mod safetensors;
+
+pub use format::{Block, Format};
+pub use safetensors::Checkpoint;
+
+/// A tensor that a network needs: its name in the file and its shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Name, as the model spells it.
+    pub name: String,
+    /// `[rows, columns]` of a matrix, `[length]` of a vector.
+    pub shape: Vec<usize>,
+}
+
+impl TensorSpec {
+    /// A name and a shape.
+    pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
+        Self { name: name.into(), shape: shape.into() }
+    }
+}
