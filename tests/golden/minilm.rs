@@ -1,0 +1,95 @@
+//! all-MiniLM-L6-v2, with its real trained weights.
+
+use specter_web::engine::Backend;
+use specter_web::model::Pooling;
+use specter_web::task::{EmbedOptions, LoadOptions, Specter};
+use specter_web::text::Document;
+use specter_web::weights::Format;
+
+use crate::devices::on_every_device;
+use crate::fixtures::{MiniLm, cosine, directory, largest_difference, read};
+
+const MODEL: &str = "models/all-MiniLM-L6-v2";
+const CONVERTED: &str = "models/all-MiniLM-L6-v2-q8";
+const HIDDEN: usize = 384;
+
+on_every_device!(
+    float32_gives_the_vectors_of_sentence_transformers,
+    int8_stays_within_its_fidelity_bar,
+    a_converted_folder_gives_the_vectors_of_quantizing_while_loading,
+);
+
+async fn load<B: Backend>(model: &str, format: Format, backend: B) -> Specter<B> {
+    let options = LoadOptions { format, max_length: Some(512), ..LoadOptions::default() };
+    Specter::load(&directory(model), options, backend, |_, _| Ok(())).await.expect("the model loads")
+}
+
+fn goldens() -> (MiniLm, Vec<Document>) {
+    let goldens: MiniLm = read("tests/fixtures/minilm/goldens.json");
+    let documents = goldens.papers.iter().map(|paper| paper.document()).collect();
+    (goldens, documents)
+}
+
+#[test]
+fn every_token_id_is_that_of_the_reference_tokenizer() {
+    let (goldens, documents) = goldens();
+    let read_tokenizer = |file: &str| {
+        let path = |name: &str| crate::fixtures::path(&format!("{MODEL}/{name}"));
+        let files = [file, "tokenizer_config.json"]
+            .map(|name| (name.to_owned(), std::fs::read(path(name)).expect("the model is there")));
+        let folder = specter_web::folder::MemoryFolder::new("minilm", files);
+        pollster::block_on(specter_web::text::Tokenizer::from_folder(&folder, 512, Some(512))).expect(file)
+    };
+    for file in ["tokenizer.json", "vocab.txt"] {
+        let tokenizer = read_tokenizer(file);
+        for (document, ids) in documents.iter().zip(&goldens.input_ids) {
+            assert_eq!(&tokenizer.encode(document).expect("it encodes"), ids, "{file}: {document:?}");
+        }
+    }
+}
+
+async fn float32_gives_the_vectors_of_sentence_transformers<B: Backend>(backend: impl Fn() -> B) {
+    let (goldens, documents) = goldens();
+    let mut specter = load(MODEL, Format::F32, backend()).await;
+    assert_eq!(specter.defaults().pooling, Pooling::Mean);
+    assert!(specter.defaults().normalize);
+    let found = specter.embed(&documents, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+    let mut worst = 0.0_f32;
+    for (found, expected) in found.data.chunks(HIDDEN).zip(&goldens.embeddings) {
+        worst = worst.max(largest_difference(found, expected));
+    }
+    assert!(worst <= 1e-5, "the largest difference is {worst}");
+
+    let options =
+        EmbedOptions { pooling: Some(Pooling::Cls), normalize: Some(false), ..EmbedOptions::default() };
+    let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+    for (found, expected) in found.data.chunks(HIDDEN).zip(&goldens.cls) {
+        let difference = largest_difference(found, expected);
+        assert!(difference <= 1e-4, "[CLS] differs by {difference}");
+        worst = worst.max(difference);
+    }
+    println!("largest difference {worst:e}");
+}
+
+async fn int8_stays_within_its_fidelity_bar<B: Backend>(backend: impl Fn() -> B) {
+    let (goldens, documents) = goldens();
+    let mut specter = load(MODEL, Format::Q8, backend()).await;
+    let found = specter.embed(&documents, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+    let pairs = found.data.chunks(HIDDEN).zip(&goldens.embeddings);
+    let mean = pairs.map(|(found, expected)| cosine(found, expected)).sum::<f32>() / documents.len() as f32;
+    println!("mean cosine {mean}");
+    assert!(mean >= 0.9995, "the mean cosine to float32 is {mean}");
+}
+
+async fn a_converted_folder_gives_the_vectors_of_quantizing_while_loading<B: Backend>(
+    backend: impl Fn() -> B,
+) {
+    let documents = &goldens().1[..4];
+    let options = EmbedOptions::default();
+    let mut converted = load(CONVERTED, Format::Q8, backend()).await;
+    let mut quantized = load(MODEL, Format::Q8, backend()).await;
+    let converted = converted.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
+    let quantized = quantized.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
+    // Position embeddings are f16 in the converted file.
+    assert!(cosine(&converted.data, &quantized.data) > 0.99999);
+}

@@ -1,0 +1,172 @@
+//! A tiny BERT with one adapter for every configuration that `adapters` offers.
+
+use specter_web::Error;
+use specter_web::engine::Backend;
+use specter_web::folder::{Directory, Folder};
+use specter_web::model::Pooling;
+use specter_web::task::{EmbedOptions, LoadOptions, Specter};
+use specter_web::text::Document;
+use specter_web::weights::Format;
+
+use crate::devices::on_every_device;
+use crate::fixtures::{TinyBert, cosine, directory, largest_difference, path, read};
+
+const MODEL: &str = "tests/fixtures/tiny-bert";
+
+on_every_device!(
+    every_adapter_configuration_gives_the_vectors_of_its_library,
+    half_precision_and_int8_stay_close_to_float32,
+    an_embedding_does_not_depend_on_its_batch_mates,
+    a_long_list_is_split_and_comes_back_in_order,
+);
+
+async fn load<B: Backend>(
+    folder: &impl Folder,
+    format: Format,
+    token_budget: usize,
+    backend: B,
+) -> Specter<B> {
+    let options = LoadOptions { format, token_budget, ..LoadOptions::default() };
+    Specter::load(folder, options, backend, |_, _| Ok(())).await.expect("the model loads")
+}
+
+/// Cases whose weights are in a safetensors file.
+fn adapter_cases(goldens: &TinyBert) -> impl Iterator<Item = &str> {
+    goldens.cases.keys().map(String::as_str).filter(|case| {
+        *case != "none" && path(&format!("{MODEL}/adapters/{case}/adapter.safetensors")).exists()
+    })
+}
+
+fn documents(goldens: &TinyBert) -> Vec<Document> {
+    goldens.papers.iter().map(|paper| paper.document()).collect()
+}
+
+#[test]
+fn every_token_id_is_that_of_the_reference_tokenizer() {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let specter =
+        pollster::block_on(load(&directory(MODEL), Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+    for (document, ids) in documents(&goldens).iter().zip(&goldens.input_ids) {
+        assert_eq!(&specter.tokenizer().encode(document).expect("it encodes"), ids, "{document:?}");
+    }
+}
+
+async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents = documents(&goldens);
+    let mut specter = load(&directory(MODEL), Format::F32, 4096, backend()).await;
+    let cases: Vec<&str> = adapter_cases(&goldens).collect();
+    assert!(cases.len() >= 55, "only {} adapters have weights to test", cases.len());
+    // All of them are resident at once.
+    for case in &cases {
+        let folder = directory(&format!("{MODEL}/adapters/{case}"));
+        specter.load_adapter(case, &folder).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+    }
+    let mut worst = 0.0_f32;
+    for case in std::iter::once("none").chain(cases) {
+        for (pooling, expected) in
+            [(Pooling::Cls, &goldens.cases[case].cls), (Pooling::Mean, &goldens.cases[case].mean)]
+        {
+            let options = EmbedOptions {
+                adapter: (case != "none").then(|| case.to_owned()),
+                pooling: Some(pooling),
+                normalize: Some(false),
+            };
+            let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+            assert_eq!(found.dims, [expected.len(), 32]);
+            for (found, expected) in found.data.chunks(32).zip(expected) {
+                // Relative to the vector's size, which is not 1 where no normalization follows the adapter.
+                let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
+                let difference = largest_difference(found, expected) / size;
+                assert!(difference < 2e-5, "{case} {pooling:?}: differs by {difference}");
+                worst = worst.max(difference);
+            }
+        }
+    }
+    println!("worst relative difference {worst:e}");
+}
+
+async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents = documents(&goldens);
+    for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999)] {
+        let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
+        let folder = directory(&format!("{MODEL}/adapters/seq_bn"));
+        specter.load_adapter("seq_bn", &folder).await.expect("it loads");
+        for case in ["none", "seq_bn"] {
+            let options = EmbedOptions {
+                adapter: (case != "none").then(|| case.to_owned()),
+                ..EmbedOptions::default()
+            };
+            let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+            for (found, expected) in found.data.chunks(32).zip(&goldens.cases[case].cls) {
+                let cosine = cosine(found, expected);
+                assert!(cosine > bar, "{format:?} {case}: cosine {cosine}");
+            }
+        }
+    }
+}
+
+async fn an_embedding_does_not_depend_on_its_batch_mates<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents = documents(&goldens);
+    let mut specter = load(&directory(MODEL), Format::Q8, 4096, backend()).await;
+    for pooling in [Pooling::Cls, Pooling::Mean] {
+        let options = EmbedOptions { pooling: Some(pooling), ..EmbedOptions::default() };
+        let together = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        for (document, together) in documents.iter().zip(together.data.chunks(32)) {
+            let alone = specter.embed(std::slice::from_ref(document), &options, |_, _| Ok(())).await;
+            let difference = largest_difference(&alone.expect("it embeds").data, together);
+            assert!(difference <= 1e-5, "{document:?} {pooling:?}: differs by {difference}");
+        }
+    }
+}
+
+async fn a_long_list_is_split_and_comes_back_in_order<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents: Vec<Document> = documents(&goldens).into_iter().cycle().take(30).collect();
+    let mut specter = load(&directory(MODEL), Format::F32, 100, backend()).await;
+    let mut progress = Vec::new();
+    let options = EmbedOptions::default();
+    let found = specter.embed(&documents, &options, |done, _| {
+        progress.push(done);
+        Ok(())
+    });
+    let found = found.await.expect("it embeds");
+    assert!(progress.len() > 5 && progress.is_sorted() && progress.last() == Some(&30), "{progress:?}");
+    let expected = goldens.cases["none"].cls.iter().cycle();
+    for (found, expected) in found.data.chunks(32).zip(expected) {
+        assert!(largest_difference(found, expected) < 2e-5);
+    }
+    let none = specter.embed(&[], &options, |_, _| Ok(())).await.expect("an empty list is fine");
+    assert_eq!((none.data.len(), none.dims), (0, [0, 32]));
+}
+
+#[test]
+fn an_adapter_that_cannot_run_is_refused_by_name() {
+    let mut specter =
+        pollster::block_on(load(&directory(MODEL), Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+    let mut refuse = |case: &str| {
+        let folder = Directory::new(path(&format!("{MODEL}/refused/{case}"))).expect("the fixture is there");
+        let error = pollster::block_on(specter.load_adapter(case, &folder)).expect_err(case);
+        assert!(matches!(error, Error::UnsupportedAdapter { .. }), "{case}: {error}");
+        println!("{error}");
+        error.to_string()
+    };
+    for (case, word) in [
+        ("compacter", "hypercomplex"),
+        ("seq_bn_inv", "invertible"),
+        ("prefix_tuning", "prefix_tuning"),
+        ("prompt_tuning", "prompt_tuning"),
+        ("lora", "lora"),
+        ("ia3", "lora"),
+        ("loreft", "reft"),
+        ("mam", "union"),
+        ("unipelt", "union"),
+        ("activation_prelu", "prelu"),
+        ("post_add_without_ln_before", "residual_before_ln"),
+    ] {
+        assert!(refuse(case).contains(word), "{case}");
+    }
+    assert_eq!(specter.adapters().count(), 0, "nothing half-loaded is left");
+}
