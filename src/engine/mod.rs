@@ -6,7 +6,7 @@
 
 pub mod cpu;
 pub mod encoder;
-// pub mod gpu;
+pub mod gpu;
 pub mod loading;
 
 use serde::Serialize;

@@ -59,6 +59,12 @@ impl Activation {
     pub const NAMES: &str = "gelu, gelu_10, gelu_new, quick_gelu, relu, relu6, relu2, leakyrelu, silu (swish), mish, laplace, tanh, \
          sigmoid, linear";
 
+    /// Its number in the shaders.
+    #[must_use]
+    pub fn number(self) -> f64 {
+        Self::ALL.iter().position(|&activation| activation == self).unwrap_or_default() as f64
+    }
+
     /// The function of that name in transformers or adapters.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

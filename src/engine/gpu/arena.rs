@@ -1,0 +1,153 @@
+//! The buffers of a batch: activations by width, token tables, staging. They are kept from batch to batch and grow
+//! with the largest one, so that a steady stream of batches creates nothing.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::device::Device;
+use crate::engine::RowsOf;
+use crate::error::Result;
+use crate::text::Batch;
+
+/// Kernels work on tiles of rows; buffers have room for whole ones.
+const ROW_TILE: usize = 64;
+
+/// A buffer with a number by which bindings are remembered.
+#[derive(Debug)]
+pub(super) struct Numbered {
+    pub(super) buffer: wgpu::Buffer,
+    pub(super) id: u64,
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        self.buffer.destroy();
+    }
+}
+
+/// Rows of activations on the device, `(rows, width)` f32.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub(super) of: RowsOf,
+    pub(super) width: usize,
+    numbered: Rc<Numbered>,
+}
+
+impl Rows {
+    pub(super) fn buffer(&self) -> &wgpu::Buffer {
+        &self.numbered.buffer
+    }
+
+    pub(super) fn numbered(&self) -> &Numbered {
+        &self.numbered
+    }
+}
+
+/// All buffers that live as long as the device and whose contents live as long as a batch.
+pub(super) struct Arena {
+    /// Rows that fit into every buffer.
+    capacity: usize,
+    /// Width → buffers; one that nobody else holds is free.
+    rows: BTreeMap<usize, Vec<Rc<Numbered>>>,
+    /// `(id, position, document, 0)` of each token row.
+    tokens: Numbered,
+    /// Where each document starts, and where the last one ends.
+    starts: Numbered,
+    staging: wgpu::Buffer,
+}
+
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
+
+impl Arena {
+    pub(super) fn new(device: &Device) -> Self {
+        let small = |label| Numbered { buffer: raw(device, label, 16, STORAGE), id: device.next_id() };
+        Self {
+            capacity: 0,
+            rows: BTreeMap::new(),
+            tokens: small("tokens"),
+            starts: small("starts"),
+            staging: raw(device, "staging", 16, STAGING),
+        }
+    }
+
+    /// Makes room for a batch and writes its tables. Says whether buffers were replaced.
+    pub(super) fn begin(&mut self, device: &Device, batch: &Batch) -> Result<bool> {
+        let grow = batch.tokens() > self.capacity;
+        if grow {
+            let capacity = batch.tokens().next_power_of_two().next_multiple_of(ROW_TILE);
+            self.rows.clear();
+            let numbered = |label, size| -> Result<Numbered> {
+                Ok(Numbered { buffer: device.buffer(label, size, STORAGE)?, id: device.next_id() })
+            };
+            self.tokens = numbered("tokens", (capacity * 16) as u64)?;
+            self.starts = numbered("starts", ((capacity + 1) * 4).next_multiple_of(16) as u64)?;
+            self.capacity = capacity;
+        }
+        let tokens: Vec<[u32; 4]> = batch
+            .ids
+            .iter()
+            .zip(batch.positions())
+            .zip(batch.document_of_row())
+            .map(|((&id, position), document)| [id, position, document, 0])
+            .collect();
+        device.queue.write_buffer(&self.tokens.buffer, 0, bytemuck::cast_slice(&tokens));
+        device.queue.write_buffer(&self.starts.buffer, 0, bytemuck::cast_slice(&batch.starts));
+        Ok(grow)
+    }
+
+    /// A free buffer for rows of a width; the same sequence of requests gives the same buffers.
+    pub(super) fn rows(&mut self, device: &Device, of: RowsOf, width: usize) -> Rows {
+        let pool = self.rows.entry(width).or_default();
+        let free = pool.iter().find(|numbered| Rc::strong_count(numbered) == 1).map(Rc::clone);
+        let numbered = free.unwrap_or_else(|| {
+            let size = (self.capacity * width * 4).next_multiple_of(16) as u64;
+            let numbered =
+                Rc::new(Numbered { buffer: raw(device, "activations", size, STORAGE), id: device.next_id() });
+            pool.push(Rc::clone(&numbered));
+            numbered
+        });
+        Rows { of, width, numbered }
+    }
+
+    pub(super) fn tokens(&self) -> &Numbered {
+        &self.tokens
+    }
+
+    pub(super) fn starts(&self) -> &Numbered {
+        &self.starts
+    }
+
+    /// Makes room for a result.
+    pub(super) fn prepare_staging(&mut self, device: &Device, size: u64) -> Result<()> {
+        if self.staging.size() < size {
+            self.staging.destroy();
+            self.staging = device.buffer("staging", size.next_power_of_two(), STAGING)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn staging(&self) -> &wgpu::Buffer {
+        &self.staging
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        let rows: u64 = self.rows.values().flatten().map(|numbered| numbered.buffer.size()).sum();
+        rows + self.tokens.buffer.size() + self.starts.buffer.size() + self.staging.size()
+    }
+
+    /// Overwrites all rows with NaN.
+    pub(super) fn poison(&self, device: &Device) {
+        for numbered in self.rows.values().flatten() {
+            let nan = vec![f32::NAN; (numbered.buffer.size() / 4) as usize];
+            device.queue.write_buffer(&numbered.buffer, 0, bytemuck::cast_slice(&nan));
+        }
+    }
+}
+
+/// A buffer without a check of its size: where it is too large, the device reports it when the batch is read.
+fn raw(device: &Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+    device.device.create_buffer(&descriptor)
+}

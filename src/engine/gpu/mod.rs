@@ -1,0 +1,501 @@
+//! The forward pass on a GPU through wgpu: WebGPU in a browser, Vulkan, Metal or DX12 elsewhere.
+//!
+//! [`device`] opens an adapter and listens for its faults, [`packing`] brings weights into the order in which the
+//! kernels read them, [`arena`] keeps activation buffers, [`recorder`] turns operations into dispatches of one compute
+//! pass, and [`readback`] brings results home. The kernels are in `shaders/`; [`shaders`] is what the build made of
+//! them.
+
+mod arena;
+mod device;
+mod packing;
+mod readback;
+mod recorder;
+pub mod shaders;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, RowsOf};
+use crate::error::{Error, Result};
+use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
+use crate::model::bert::Embeddings;
+use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
+use crate::text::Batch;
+use crate::weights::format::GROUP;
+use crate::weights::{Block, Format};
+use arena::Arena;
+use device::Device;
+use recorder::{Kernel, Recorder};
+use shaders::{
+    ApplyGateParams, AttentionParams, BottleneckParams, EmbeddingParams, GateParams, LayerNormParams,
+    LinearParams, PoolParams, Shader,
+};
+
+pub use arena::Rows;
+pub use readback::{Pause, Waiting};
+
+/// The widest bottleneck: four rows of it fill the 16 KiB of workgroup memory that every WebGPU device has.
+const MAX_BOTTLENECK: usize = 1024;
+
+/// A GPU with the weights of one model.
+pub struct Gpu {
+    device: Device,
+    arena: Arena,
+    recorder: Recorder,
+    weights: Rc<WeightAccount>,
+    waiting: Waiting,
+    tokens: usize,
+    documents: usize,
+}
+
+/// Keeps count of the weights on the device.
+#[derive(Debug, Default)]
+struct WeightAccount {
+    bytes: Cell<u64>,
+    /// Whether some weights were dropped, so that what refers to them must go.
+    dropped: Cell<bool>,
+}
+
+/// A buffer of weights, freed on the device when it is dropped.
+#[derive(Debug)]
+pub struct Weights {
+    buffer: wgpu::Buffer,
+    id: u64,
+    account: Rc<WeightAccount>,
+}
+
+impl Drop for Weights {
+    fn drop(&mut self) {
+        self.account.bytes.set(self.account.bytes.get().saturating_sub(self.buffer.size()));
+        self.account.dropped.set(true);
+        self.buffer.destroy();
+    }
+}
+
+/// A matrix of weights in the order in which its kernel reads it.
+#[derive(Debug)]
+pub struct Matrix {
+    rows: usize,
+    columns: usize,
+    format: Format,
+    layout: Layout,
+    values: Weights,
+    /// Of a q8 matrix.
+    scales: Option<Weights>,
+}
+
+/// The dense layers of a bottleneck, padded to a multiple of 4 units.
+#[derive(Debug)]
+pub struct BottleneckBuffers {
+    width: usize,
+    hidden: usize,
+    activation: Activation,
+    down: Weights,
+    down_bias: Weights,
+    up: Weights,
+    up_bias: Weights,
+}
+
+impl Gpu {
+    /// Opens the fastest adapter that there is. `waiting` says how it is brought to report results.
+    pub async fn new(waiting: Waiting) -> Result<Self> {
+        let device = Device::open().await?;
+        Ok(Self {
+            arena: Arena::new(&device),
+            recorder: Recorder::new(&device),
+            weights: Rc::default(),
+            waiting,
+            device,
+            tokens: 0,
+            documents: 0,
+        })
+    }
+
+    /// Fills all activation buffers with NaN, so that a kernel that leaves something out cannot pass a test.
+    pub fn poison_activations(&mut self) {
+        self.arena.poison(&self.device);
+    }
+
+    fn weights(&self, bytes: usize, label: &str) -> Result<Weights> {
+        // Kernels read vectors of 16 bytes.
+        let size = (bytes.max(16) as u64).next_multiple_of(16);
+        let buffer = self.device.buffer(label, size, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST)?;
+        self.weights.bytes.set(self.weights.bytes.get() + size);
+        Ok(Weights { buffer, id: self.device.next_id(), account: Rc::clone(&self.weights) })
+    }
+
+    fn upload(&self, bytes: &[u8], label: &str) -> Result<Weights> {
+        let weights = self.weights(bytes.len(), label)?;
+        self.device.queue.write_buffer(&weights.buffer, 0, bytes);
+        Ok(weights)
+    }
+
+    fn row_count(&self, of: RowsOf) -> usize {
+        match of {
+            RowsOf::Tokens => self.tokens,
+            RowsOf::Documents => self.documents,
+        }
+    }
+}
+
+/// The shader for a matrix format.
+fn by_format(format: Format, shaders: [&'static Shader; 3]) -> &'static Shader {
+    let [f32, f16, q8] = shaders;
+    match format {
+        Format::F32 => f32,
+        Format::F16 => f16,
+        Format::Q8 => q8,
+    }
+}
+
+fn flag(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+impl Backend for Gpu {
+    type Matrix = Matrix;
+    type Vector = Weights;
+    type Bottleneck = BottleneckBuffers;
+    type Rows = Rows;
+
+    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout) -> Result<Matrix> {
+        self.device.watch_uploads();
+        let scale_bytes = rows * (columns / GROUP) * 2;
+        let (values, scales) = match format {
+            Format::Q8 => (rows * columns, Some(self.weights(scale_bytes, "scales")?)),
+            _ => (format.bytes(rows, columns), None),
+        };
+        Ok(Matrix { rows, columns, format, layout, values: self.weights(values, "weights")?, scales })
+    }
+
+    fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
+        let queue = &self.device.queue;
+        let first_value = first_row * matrix.columns;
+        let (values, scales) = packing::pack(block.into_format(matrix.format), matrix.columns, matrix.layout);
+        let value_bytes = matrix.format.bytes(first_row, matrix.columns) - scales.as_ref().map_or(0, |_| {
+            first_value / GROUP * 2
+        });
+        queue.write_buffer(&matrix.values.buffer, value_bytes as u64, &values);
+        if let (Some(buffer), Some(scales)) = (&matrix.scales, scales) {
+            queue.write_buffer(&buffer.buffer, (first_value / GROUP * 2) as u64, &scales);
+        }
+        Ok(())
+    }
+
+    fn vector(&mut self, values: &[f32]) -> Result<Weights> {
+        self.device.watch_uploads();
+        self.upload(bytemuck::cast_slice(values), "vector")
+    }
+
+    fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<BottleneckBuffers> {
+        let &BottleneckWeights { hidden, width, activation, .. } = weights;
+        if width > MAX_BOTTLENECK {
+            return Err(Error::UnsupportedAdapter {
+                adapter: String::new(),
+                problem: format!("its bottleneck is {width} wide; up to {MAX_BOTTLENECK} are run"),
+            });
+        }
+        self.device.watch_uploads();
+        let padded = packing::pad_bottleneck(weights);
+        let tiles = |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear).0;
+        Ok(BottleneckBuffers {
+            width: padded.width,
+            hidden,
+            activation,
+            down: self.upload(&tiles(padded.down, hidden), "adapter_down")?,
+            down_bias: self.upload(bytemuck::cast_slice(&padded.down_bias), "adapter_down bias")?,
+            up: self.upload(&tiles(padded.up, padded.width), "adapter_up")?,
+            up_bias: self.upload(bytemuck::cast_slice(&padded.up_bias), "adapter_up bias")?,
+        })
+    }
+
+    async fn loaded(&mut self) -> Result<()> {
+        self.device.finish_uploads().await
+    }
+
+    fn begin(&mut self, batch: &Batch) -> Result<()> {
+        self.device.check()?;
+        if self.weights.dropped.take() {
+            self.recorder.forget_bindings();
+        }
+        self.tokens = batch.tokens();
+        self.documents = batch.documents();
+        if self.arena.begin(&self.device, batch)? {
+            self.recorder.forget_bindings();
+        }
+        self.recorder.begin();
+        Ok(())
+    }
+
+    fn embedding(&mut self, embeddings: &Embeddings<Matrix, Weights>) -> Rows {
+        let Embeddings { word, position, norm } = embeddings;
+        let out = self.arena.rows(&self.device, RowsOf::Tokens, word.columns);
+        let shaders = [&shaders::EMBEDDING_F32, &shaders::EMBEDDING_F16, &shaders::EMBEDDING_Q8];
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: by_format(word.format, shaders),
+                constants: &[],
+                params: &EmbeddingParams { hidden: word.columns as u32, epsilon: norm.epsilon },
+                inputs: &[
+                    self.arena.tokens().into(),
+                    (&word.values).into(),
+                    word.scales.as_ref().unwrap_or(&word.values).into(),
+                    (&position.values).into(),
+                    (&norm.weight).into(),
+                    (&norm.bias).into(),
+                ],
+                output: (&out).into(),
+                workgroups: [self.tokens, 1],
+                operations: self.tokens * word.columns * 8,
+            },
+        );
+        out
+    }
+
+    fn linear(
+        &mut self,
+        input: &Rows,
+        dense: &Dense<Matrix, Weights>,
+        outputs: Outputs,
+        activation: Activation,
+        residual: Option<&Rows>,
+    ) -> Rows {
+        let weight = &dense.weight;
+        let outputs = outputs.range(weight.rows);
+        let rows = self.row_count(input.of);
+        let out = self.arena.rows(&self.device, input.of, outputs.len());
+        let shaders = [&shaders::LINEAR_F32, &shaders::LINEAR_F16, &shaders::LINEAR_Q8];
+        let output_tiles = outputs.len() / 4;
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: by_format(weight.format, shaders),
+                constants: &[
+                    ("ACTIVATION", activation.number()),
+                    ("HAS_RESIDUAL", flag(residual.is_some())),
+                ],
+                params: &LinearParams {
+                    inputs: (weight.columns / 4) as u32,
+                    output_tiles: output_tiles as u32,
+                    first_tile: (outputs.start / 4) as u32,
+                    rows: rows as u32,
+                },
+                inputs: &[
+                    input.into(),
+                    (&weight.values).into(),
+                    weight.scales.as_ref().unwrap_or(&weight.values).into(),
+                    (&dense.bias).into(),
+                    residual.unwrap_or(input).into(),
+                ],
+                output: (&out).into(),
+                // 16 tiles of 4 outputs by 4 tiles of 8 rows.
+                workgroups: [output_tiles.div_ceil(16), rows.div_ceil(32)],
+                operations: 2 * rows * outputs.len() * weight.columns,
+            },
+        );
+        out
+    }
+
+    fn attention(
+        &mut self,
+        queries: &Rows,
+        keys_values: &Rows,
+        columns: AttentionColumns,
+        heads: usize,
+        head_size: usize,
+    ) -> Rows {
+        let rows = self.row_count(queries.of);
+        let out = self.arena.rows(&self.device, queries.of, heads * head_size);
+        let vectors = |columns: usize| (columns / 4) as u32;
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::ATTENTION,
+                constants: &[
+                    ("HEAD_VECTORS", f64::from(vectors(head_size))),
+                    ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents)),
+                ],
+                params: &AttentionParams {
+                    rows: rows as u32,
+                    heads: heads as u32,
+                    query_stride: vectors(queries.width),
+                    query_offset: vectors(columns.query),
+                    kv_stride: vectors(keys_values.width),
+                    key_offset: vectors(columns.key),
+                    value_offset: vectors(columns.value),
+                    scale: (head_size as f32).sqrt().recip(),
+                },
+                inputs: &[
+                    queries.into(),
+                    keys_values.into(),
+                    self.arena.tokens().into(),
+                    self.arena.starts().into(),
+                ],
+                output: (&out).into(),
+                workgroups: [rows.div_ceil(64), heads],
+                operations: 4 * rows * self.tokens.div_ceil(self.documents.max(1)) * heads * head_size,
+            },
+        );
+        out
+    }
+
+    fn layer_norm(
+        &mut self,
+        input: &Rows,
+        before: Option<&Rows>,
+        norm: &LayerNorm<Weights>,
+        after: Option<&Rows>,
+    ) -> Rows {
+        let rows = self.row_count(input.of);
+        let out = self.arena.rows(&self.device, input.of, input.width);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::LAYER_NORM,
+                constants: &[("HAS_BEFORE", flag(before.is_some())), ("HAS_AFTER", flag(after.is_some()))],
+                params: &LayerNormParams { hidden: input.width as u32, epsilon: norm.epsilon },
+                inputs: &[
+                    input.into(),
+                    before.unwrap_or(input).into(),
+                    (&norm.weight).into(),
+                    (&norm.bias).into(),
+                    after.unwrap_or(input).into(),
+                ],
+                output: (&out).into(),
+                workgroups: [rows, 1],
+                operations: rows * input.width * 8,
+            },
+        );
+        out
+    }
+
+    fn bottleneck(
+        &mut self,
+        input: &Rows,
+        bottleneck: &Bottleneck<Weights, BottleneckBuffers>,
+        residual: Option<&Rows>,
+    ) -> Rows {
+        let rows = self.row_count(input.of);
+        let dense = &bottleneck.dense;
+        let out = self.arena.rows(&self.device, input.of, dense.hidden);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::BOTTLENECK,
+                constants: &[
+                    ("WIDTH", dense.width as f64),
+                    ("ACTIVATION", dense.activation.number()),
+                    ("HAS_RESIDUAL", flag(residual.is_some())),
+                ],
+                params: &BottleneckParams { hidden: dense.hidden as u32, rows: rows as u32 },
+                inputs: &[
+                    input.into(),
+                    (&dense.down).into(),
+                    (&dense.down_bias).into(),
+                    (&dense.up).into(),
+                    (&dense.up_bias).into(),
+                    residual.unwrap_or(input).into(),
+                ],
+                output: (&out).into(),
+                workgroups: [rows.div_ceil(4), 1],
+                operations: 4 * rows * dense.hidden * dense.width,
+            },
+        );
+        out
+    }
+
+    fn gate(&mut self, input: &Rows, gate: &Gate<Weights>) -> Rows {
+        let out = self.arena.rows(&self.device, RowsOf::Documents, 1);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::GATE,
+                constants: &[],
+                params: &GateParams { hidden: input.width as u32, bias: gate.bias },
+                inputs: &[input.into(), (&gate.weight).into(), self.arena.starts().into()],
+                output: (&out).into(),
+                workgroups: [self.documents, 1],
+                operations: 2 * self.tokens * input.width,
+            },
+        );
+        out
+    }
+
+    fn apply_gate(&mut self, input: &Rows, gates: &Rows, residual: Option<&Rows>) -> Rows {
+        let rows = self.row_count(input.of);
+        let out = self.arena.rows(&self.device, input.of, input.width);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::APPLY_GATE,
+                constants: &[("HAS_RESIDUAL", flag(residual.is_some()))],
+                params: &ApplyGateParams { hidden: input.width as u32, rows: rows as u32 },
+                inputs: &[
+                    input.into(),
+                    gates.into(),
+                    self.arena.tokens().into(),
+                    residual.unwrap_or(input).into(),
+                ],
+                output: (&out).into(),
+                workgroups: [(input.width / 4).div_ceil(64), rows],
+                operations: 2 * rows * input.width,
+            },
+        );
+        out
+    }
+
+    fn first_rows(&mut self, input: &Rows) -> Rows {
+        self.pool(input, Pooling::Cls, false)
+    }
+
+    fn pool(&mut self, input: &Rows, pooling: Pooling, normalize: bool) -> Rows {
+        let out = self.arena.rows(&self.device, RowsOf::Documents, input.width);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::POOL,
+                constants: &[
+                    ("MEAN", flag(pooling == Pooling::Mean)),
+                    ("NORMALIZE", flag(normalize)),
+                    ("ROWS_ARE_DOCUMENTS", flag(input.of == RowsOf::Documents)),
+                ],
+                params: &PoolParams { hidden: input.width as u32 },
+                inputs: &[input.into(), self.arena.starts().into()],
+                output: (&out).into(),
+                workgroups: [self.documents, 1],
+                operations: self.tokens * input.width,
+            },
+        );
+        out
+    }
+
+    async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        let count = self.row_count(rows.of) * rows.width;
+        let size = (count * 4) as u64;
+        self.arena.prepare_staging(&self.device, size)?;
+        let staging = self.arena.staging();
+        self.recorder.submit(&self.device, |encoder| {
+            encoder.copy_buffer_to_buffer(rows.buffer(), 0, staging, 0, size);
+        });
+        let values = readback::read(&self.device, &self.waiting, staging, size).await?;
+        self.device.check()?;
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
+        } else {
+            Err(Error::internal("the GPU returned values that are not finite numbers"))
+        }
+    }
+
+    fn device(&self) -> DeviceInfo {
+        self.device.info()
+    }
+
+    fn kernels(&self) -> Vec<KernelInfo> {
+        self.recorder.kernels()
+    }
+
+    fn memory(&self) -> MemoryInfo {
+        MemoryInfo { weights: self.weights.bytes.get(), activations: self.arena.bytes() }
+    }
+}
