@@ -25,13 +25,13 @@ pub enum Error {
         problem: String,
     },
     /// The model is well-formed, but this crate cannot run it.
-    #[error("this model cannot run here: {problem}")]
+    #[error("This model cannot run here: {problem}.")]
     UnsupportedModel {
         /// Which property, and what would run instead.
         problem: String,
     },
     /// The adapter is well-formed, but this crate cannot run it.
-    #[error("adapter {adapter} cannot run here: {problem}")]
+    #[error("The adapter {adapter:?} cannot run here: {problem}.")]
     UnsupportedAdapter {
         /// The adapter's name.
         adapter: String,
@@ -39,7 +39,7 @@ pub enum Error {
         problem: String,
     },
     /// A batch asked for an adapter that is not loaded.
-    #[error("no adapter named {name:?} is loaded; {}. Load it first, or use one that is loaded.", list_loaded(.loaded))]
+    #[error("No adapter named {name:?} is loaded; {}. Load it first, or use one that is loaded.", list_loaded(.loaded))]
     UnknownAdapter {
         /// The name that was asked for.
         name: String,
@@ -47,13 +47,13 @@ pub enum Error {
         loaded: Vec<String>,
     },
     /// A text or a paper that cannot be read.
-    #[error("{problem}")]
+    #[error("{problem}.")]
     InvalidInput {
         /// Which value, what it is, and what was expected.
         problem: String,
     },
     /// An option with a value that means nothing here.
-    #[error("{problem}")]
+    #[error("{problem}.")]
     InvalidOption {
         /// Which option, and which values it takes.
         problem: String,
@@ -65,19 +65,19 @@ pub enum Error {
         problem: String,
     },
     /// The device refused an allocation.
-    #[error("the device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q8, or lower the token budget.")]
+    #[error("The device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q8, or lower the token budget.")]
     OutOfMemory {
         /// What was being allocated.
         what: String,
     },
     /// The GPU went away (driver reset, sleep, another tab).
-    #[error("the GPU was lost: {reason}. Load the model again.")]
+    #[error("The GPU was lost: {reason}. Load the model again.")]
     DeviceLost {
         /// What the driver said.
         reason: String,
     },
     /// The caller asked to stop.
-    #[error("stopped because the caller asked for it; what was loaded before is untouched")]
+    #[error("Stopped, because the caller asked for it. What was loaded before is untouched.")]
     Aborted,
     /// A failure of the place that files come from, with its own code.
     #[error("{message}")]
@@ -88,7 +88,7 @@ pub enum Error {
         message: String,
     },
     /// A defect of this crate.
-    #[error("this is a defect of specter-web, please report it: {problem}")]
+    #[error("This is a defect of specter-web, please report it: {problem}.")]
     Internal {
         /// What was expected and did not hold.
         problem: String,

@@ -51,7 +51,7 @@ impl<B: Backend> Encoder<B> {
 
     /// Reads an adapter from a folder onto the network's device.
     pub async fn load_adapter<F: Folder>(&mut self, folder: &F, name: &str) -> Result<AdapterOn<B>> {
-        let config = AdapterConfig::from_folder(folder, name, &self.config).await?;
+        let config = AdapterConfig::from_folder(folder, name, Some(&self.config)).await?;
         let checkpoint =
             open_weights(folder, ADAPTER_WEIGHTS, "pytorch_adapter.bin", adapter::canonical_name).await?;
         let mut layers = std::collections::BTreeMap::new();

@@ -202,16 +202,11 @@ impl Default for BottleneckFile {
 }
 
 impl AdapterConfig {
-    /// Reads and checks `adapter_config.json` for a base network of the given sizes. `adapter` is the name for
-    /// messages.
-    pub async fn from_folder(folder: &impl Folder, adapter: &str, base: &Config) -> Result<Self> {
+    /// Reads and checks `adapter_config.json`, for a base network of the given sizes where there is one. `adapter` is
+    /// the name for messages.
+    pub async fn from_folder(folder: &impl Folder, adapter: &str, base: Option<&Config>) -> Result<Self> {
         let file_name = format!("{}/adapter_config.json", folder.name());
-        let file: AdapterFile =
-            read_json(folder, "adapter_config.json").await?.ok_or_else(|| Error::FileMissing {
-                folder: folder.name().to_owned(),
-                file: "adapter_config.json".to_owned(),
-                hint: "An adapter folder holds adapter_config.json and adapter.safetensors.".to_owned(),
-            })?;
+        let file = AdapterFile::read(folder).await?;
         let refuse = |problem: String| Error::UnsupportedAdapter { adapter: adapter.to_owned(), problem };
 
         if let Some(method) = file.config.get("architecture").and_then(|value| value.as_str())
@@ -222,20 +217,38 @@ impl AdapterConfig {
         if let Some(model_type) = file.model_type.as_deref().filter(|&model_type| model_type != "bert") {
             return Err(refuse(format!("it was trained on a {model_type} model, not on BERT")));
         }
-        if let Some(hidden) = file.hidden_size.filter(|&hidden| hidden != base.hidden_size) {
+        if let (Some(trained_on), Some(base)) = (file.hidden_size, base)
+            && trained_on != base.hidden_size
+        {
             return Err(refuse(format!(
-                "it was trained on a model of hidden size {hidden}, but this model has {}",
+                "it was trained on a model of hidden size {trained_on}, but this model has {}",
                 base.hidden_size
             )));
         }
         let config: BottleneckFile = serde_json::from_value(file.config)
             .map_err(|error| Error::corrupt(&file_name, format!("its config cannot be read: {error}")))?;
-        config.check(file.name.unwrap_or_default(), file.version.is_some(), base).map_err(refuse)
+        let layers = base.map_or(usize::MAX, |base| base.layers);
+        config.check(file.name.unwrap_or_default(), file.version.is_some(), layers).map_err(refuse)
+    }
+
+    /// The hidden size of the network that an adapter was trained on, 0 where its file does not say.
+    pub async fn hidden_size(folder: &impl Folder) -> Result<usize> {
+        Ok(AdapterFile::read(folder).await?.hidden_size.unwrap_or_default())
+    }
+}
+
+impl AdapterFile {
+    async fn read(folder: &impl Folder) -> Result<Self> {
+        read_json(folder, "adapter_config.json").await?.ok_or_else(|| Error::FileMissing {
+            folder: folder.name().to_owned(),
+            file: "adapter_config.json".to_owned(),
+            hint: "An adapter folder holds adapter_config.json and adapter.safetensors.".to_owned(),
+        })
     }
 }
 
 impl BottleneckFile {
-    fn check(self, name: String, has_version: bool, base: &Config) -> Result<AdapterConfig, String> {
+    fn check(self, name: String, has_version: bool, layers: usize) -> Result<AdapterConfig, String> {
         if self.phm_layer {
             return Err("it has hypercomplex (PHM, Compacter) layers; plain dense bottlenecks are run".to_owned());
         }
@@ -264,8 +277,8 @@ impl BottleneckFile {
             FlagOrNumber::Word(word) if word == "learned" || word == "channel" => Scaling::Learned,
             other => return Err(format!("its scaling is {other:?}; a number, learned and channel are run")),
         };
-        if let Some(layer) = self.leave_out.iter().find(|&&layer| layer >= base.layers) {
-            return Err(format!("it leaves out layer {layer}, but the model has {} layers", base.layers));
+        if let Some(layer) = self.leave_out.iter().find(|&&layer| layer >= layers) {
+            return Err(format!("it leaves out layer {layer}, but the model has {layers} layers"));
         }
         Ok(AdapterConfig {
             name,

@@ -118,6 +118,12 @@ impl<B: Backend> Specter<B> {
         }
     }
 
+    /// Runs one short document, so that every pipeline is made before the first real one comes.
+    pub async fn warm_up(&mut self) -> Result<()> {
+        let options = EmbedOptions::default();
+        self.embed(&[Document::Text(String::new())], &options, |_, _| Ok(())).await.map(drop)
+    }
+
     /// Embeds documents, in order. `on_batch` is told `(documents done, documents)` after each batch and may stop
     /// the work by an error.
     pub async fn embed(

@@ -23,7 +23,7 @@ impl Document {
     pub fn paper(title: Option<String>, r#abstract: Option<String>) -> Result<Self> {
         if title.is_none() && r#abstract.is_none() {
             return Err(Error::InvalidInput {
-                problem: "a paper has neither a title nor an abstract; give it one of the two".to_owned(),
+                problem: "A paper has neither a title nor an abstract; give it one of the two".to_owned(),
             });
         }
         Ok(Self::Paper { title, r#abstract })

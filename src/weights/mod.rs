@@ -1,7 +1,6 @@
-//! Files become tensors: [`safetensors`] reads row blocks out of a published file, [`format`] is how weights are
-//! kept on a device (f32, f16, or int8 in groups of 32), and [`convert`] writes a quantized model folder.
+//! Files become tensors: [`safetensors`] reads row blocks out of a published file, and [`format`](mod@format) is how
+//! weights are kept on a device: f32, f16, or int8 in groups of 32.
 
-// pub mod convert;
 pub mod format;
 pub mod safetensors;
 

@@ -20,7 +20,7 @@ macro_rules! on_every_device {
 pub(crate) use on_every_device;
 
 /// A test that finds no adapter fails; it does not skip.
-pub fn gpu() -> specter_web::engine::gpu::Gpu {
+pub(crate) fn gpu() -> specter_web::engine::gpu::Gpu {
     use specter_web::engine::gpu::{Gpu, Waiting};
     pollster::block_on(Gpu::new(Waiting::Polling))
         .unwrap_or_else(|error| panic!("no GPU to test on (install mesa-vulkan-drivers): {error}"))

@@ -1,1 +1,70 @@
-fn main() {}
+//! The command line: the same engine as in the browser, on Vulkan, Metal or DX12, or on the CPU.
+
+mod convert;
+mod embed;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use specter_web::engine::gpu::shaders;
+use specter_web::folder::Directory;
+use specter_web::task::inspect::inspect;
+
+#[derive(Parser)]
+#[command(version, about = "Encoders for scientific papers, on the GPU")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Papers in, vectors out: one JSON object a line on standard input and output.
+    ///
+    /// In: {"id"?, "title"?, "abstract"?} or {"id"?, "text"}. Out: {"id", "embedding": [...]}, in order.
+    Embed(embed::Embed),
+    /// Write a folder with quantized weights that the browser and this program read.
+    Convert(convert::Convert),
+    /// Say what a model or adapter folder is, what would run, and how large it is.
+    Inspect {
+        /// A folder with config.json or adapter_config.json.
+        folder: PathBuf,
+    },
+    /// Write every shader as the GPU gets it, for other validators.
+    #[command(hide = true)]
+    Shaders {
+        /// Where to.
+        #[arg(long)]
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.downcast_ref::<specter_web::Error>().map(|error| format!(" [{}]", error.code()));
+            eprintln!("error{}: {error:#}", code.unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Embed(embed) => embed.run(),
+        Command::Convert(convert) => convert.run(),
+        Command::Inspect { folder } => {
+            print!("{}", pollster::block_on(inspect(&Directory::new(folder)?))?);
+            Ok(())
+        }
+        Command::Shaders { output } => {
+            std::fs::create_dir_all(&output)?;
+            for shader in shaders::ALL {
+                std::fs::write(output.join(shader.name).with_extension("wgsl"), shader.source)?;
+            }
+            Ok(())
+        }
+    }
+}

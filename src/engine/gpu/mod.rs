@@ -148,6 +148,11 @@ fn by_format(format: Format, shaders: [&'static Shader; 3]) -> &'static Shader {
     }
 }
 
+/// A count of operations, which may not fit into 32 bits.
+fn product(factors: &[usize]) -> u64 {
+    factors.iter().map(|&factor| factor as u64).product()
+}
+
 fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
@@ -247,7 +252,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [self.tokens, 1],
-                operations: self.tokens * word.columns * 8,
+                operations: product(&[self.tokens, word.columns, 8]),
             },
         );
         out
@@ -291,7 +296,7 @@ impl Backend for Gpu {
                 output: (&out).into(),
                 // 16 tiles of 4 outputs by 4 tiles of 8 rows.
                 workgroups: [output_tiles.div_ceil(16), rows.div_ceil(32)],
-                operations: 2 * rows * outputs.len() * weight.columns,
+                operations: product(&[2, rows, outputs.len(), weight.columns]),
             },
         );
         out
@@ -334,7 +339,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows.div_ceil(64), heads],
-                operations: 4 * rows * self.tokens.div_ceil(self.documents.max(1)) * heads * head_size,
+                operations: product(&[4, rows, self.tokens.div_ceil(self.documents.max(1)), heads, head_size]),
             },
         );
         out
@@ -364,7 +369,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows, 1],
-                operations: rows * input.width * 8,
+                operations: product(&[rows, input.width, 8]),
             },
         );
         out
@@ -399,7 +404,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows.div_ceil(4), 1],
-                operations: 4 * rows * dense.hidden * dense.width,
+                operations: product(&[4, rows, dense.hidden, dense.width]),
             },
         );
         out
@@ -416,7 +421,7 @@ impl Backend for Gpu {
                 inputs: &[input.into(), (&gate.weight).into(), self.arena.starts().into()],
                 output: (&out).into(),
                 workgroups: [self.documents, 1],
-                operations: 2 * self.tokens * input.width,
+                operations: product(&[2, self.tokens, input.width]),
             },
         );
         out
@@ -439,7 +444,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [(input.width / 4).div_ceil(64), rows],
-                operations: 2 * rows * input.width,
+                operations: product(&[2, rows, input.width]),
             },
         );
         out
@@ -464,7 +469,7 @@ impl Backend for Gpu {
                 inputs: &[input.into(), self.arena.starts().into()],
                 output: (&out).into(),
                 workgroups: [self.documents, 1],
-                operations: self.tokens * input.width,
+                operations: product(&[self.tokens, input.width]),
             },
         );
         out

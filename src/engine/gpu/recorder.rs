@@ -22,8 +22,8 @@ const DISPATCHES_PER_FLUSH: usize = 256;
 
 /// Operations in one submission. A GPU should be free for other pages at least ten times a second; a software adapter
 /// reaches about 10 GFLOP/s, a small GPU a hundred times that.
-const OPERATIONS_PER_SUBMISSION: usize = 20_000_000_000;
-const OPERATIONS_PER_SOFTWARE_SUBMISSION: usize = 2_000_000_000;
+const OPERATIONS_PER_SUBMISSION: u64 = 20_000_000_000;
+const OPERATIONS_PER_SOFTWARE_SUBMISSION: u64 = 2_000_000_000;
 
 /// A buffer that a kernel binds.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ pub(super) struct Kernel<'a, P> {
     pub(super) output: Bound<'a>,
     pub(super) workgroups: [usize; 2],
     /// About how many floating-point operations it costs.
-    pub(super) operations: usize,
+    pub(super) operations: u64,
 }
 
 /// A shader with its constants.
@@ -78,7 +78,7 @@ struct Dispatch {
     bind_group: Rc<wgpu::BindGroup>,
     params_offset: u32,
     workgroups: [u32; 2],
-    operations: usize,
+    operations: u64,
 }
 
 pub(super) struct Recorder {
@@ -88,7 +88,7 @@ pub(super) struct Recorder {
     dispatches: Vec<Dispatch>,
     params: Vec<u8>,
     params_buffer: wgpu::Buffer,
-    operations_per_submission: usize,
+    operations_per_submission: u64,
 }
 
 impl Recorder {

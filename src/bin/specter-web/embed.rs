@@ -1,0 +1,181 @@
+//! `specter-web embed`: JSON lines in, JSON lines out, in order, while they come.
+
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use specter_web::Error;
+use specter_web::engine::Backend;
+use specter_web::engine::cpu::Cpu;
+use specter_web::engine::gpu::{Gpu, Waiting};
+use specter_web::folder::Directory;
+use specter_web::model::Pooling;
+use specter_web::task::embed::TOKEN_BUDGET;
+use specter_web::task::{EmbedOptions, LoadOptions, Specter};
+use specter_web::text::Document;
+use specter_web::weights::Format;
+
+/// How many lines are embedded at a time when they come faster than they can be.
+const LINES: usize = 256;
+
+#[derive(Args)]
+pub(crate) struct Embed {
+    /// A model folder.
+    #[arg(long)]
+    model: PathBuf,
+    /// An adapter folder.
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    /// q8, f16 or f32.
+    #[arg(long, default_value = "q8")]
+    dtype: String,
+    /// Where to run.
+    #[arg(long, value_enum, default_value = "auto")]
+    device: Device,
+    /// cls or mean; without it, what the model's files say.
+    #[arg(long)]
+    pooling: Option<String>,
+    /// Scale vectors to length 1; without it, what the model's files say.
+    #[arg(long)]
+    normalize: bool,
+    /// Cut documents at this many tokens; without it, what the model's files say.
+    #[arg(long)]
+    max_length: Option<usize>,
+    /// The most tokens that are computed at once.
+    #[arg(long, default_value_t = TOKEN_BUDGET)]
+    token_budget: usize,
+    /// Report lines that cannot be used and go on.
+    #[arg(long)]
+    skip_invalid: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// The GPU, or the CPU where there is none.
+    Auto,
+    /// The GPU.
+    Gpu,
+    /// The scalar reference.
+    Cpu,
+}
+
+/// One line of input. Unknown keys are allowed, so that records can be piped as they are.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: Value,
+    text: Option<String>,
+    title: Option<String>,
+    r#abstract: Option<String>,
+}
+
+impl Line {
+    fn parse(line: &str) -> anyhow::Result<(Value, Document)> {
+        let Self { id, text, title, r#abstract } = serde_json::from_str(line)?;
+        let document = match (text, &title, &r#abstract) {
+            (Some(text), None, None) => Document::Text(text),
+            (Some(_), _, _) => bail!("it has both a text and a title or abstract"),
+            (None, _, _) => Document::paper(title, r#abstract)?,
+        };
+        Ok((id, document))
+    }
+}
+
+impl Embed {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let gpu = match self.device {
+            Device::Cpu => None,
+            Device::Gpu => Some(pollster::block_on(Gpu::new(Waiting::Polling))?),
+            Device::Auto => match pollster::block_on(Gpu::new(Waiting::Polling)) {
+                Ok(gpu) => Some(gpu),
+                Err(error @ Error::WebGpuUnavailable { .. }) => {
+                    eprintln!("no GPU ({error}); running on the CPU");
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match gpu {
+            Some(gpu) => pollster::block_on(self.run_on(gpu)),
+            None => pollster::block_on(self.run_on(Cpu::new())),
+        }
+    }
+
+    async fn run_on<B: Backend>(self, backend: B) -> anyhow::Result<()> {
+        let options = LoadOptions {
+            format: Format::from_name(&self.dtype)?,
+            max_length: self.max_length,
+            token_budget: self.token_budget,
+        };
+        let pooling = self.pooling.as_deref().map(Pooling::from_name).transpose()?;
+        let mut specter =
+            Specter::load(&Directory::new(&self.model)?, options, backend, |_, _| Ok(())).await?;
+        let device = specter.backend().device();
+        eprintln!("{} on {} ({})", specter.name(), device.adapter, device.backend);
+        if let Some(adapter) = &self.adapter {
+            specter.load_adapter("adapter", &Directory::new(adapter)?).await?;
+        }
+        let options = EmbedOptions {
+            adapter: self.adapter.as_ref().map(|_| "adapter".to_owned()),
+            pooling,
+            normalize: self.normalize.then_some(true),
+        };
+
+        let lines = read_lines();
+        let mut out = std::io::stdout().lock();
+        let mut number = 0;
+        // Waits for one line and takes all that have come in the meantime: a full pipe is worked off in large batches,
+        // and a person who types sees an answer after each line.
+        while let Ok(first) = lines.recv() {
+            let mut ids = Vec::new();
+            let mut documents = Vec::new();
+            let mut bad_line = None;
+            for line in std::iter::once(first).chain(lines.try_iter()).take(LINES) {
+                number += 1;
+                let line = line.context("standard input cannot be read")?;
+                if line.trim().is_empty() {
+                    continue;
+                }
+                match Line::parse(&line) {
+                    Ok((id, document)) => {
+                        ids.push(id);
+                        documents.push(document);
+                    }
+                    Err(error) if self.skip_invalid => eprintln!("line {number} is skipped: {error}"),
+                    Err(error) => {
+                        bad_line = Some(error.context(format!("line {number} cannot be used")));
+                        break;
+                    }
+                }
+            }
+            let vectors = specter.embed(&documents, &options, |_, _| Ok(())).await?;
+            let [_, width] = vectors.dims;
+            for (id, vector) in ids.into_iter().zip(vectors.data.chunks(width)) {
+                serde_json::to_writer(&mut out, &json!({ "id": id, "embedding": vector }))?;
+                writeln!(out)?;
+            }
+            out.flush()?;
+            if let Some(error) = bad_line {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lines of standard input, read on a thread of their own, no more than two rounds ahead.
+fn read_lines() -> mpsc::Receiver<std::io::Result<String>> {
+    let (sender, receiver) = mpsc::sync_channel(2 * LINES);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

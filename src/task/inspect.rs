@@ -1,0 +1,151 @@
+//! What a folder is, what would run, and how large it is.
+
+use std::fmt;
+
+use crate::engine::loading::{ADAPTER_WEIGHTS, WEIGHTS, open_weights};
+use crate::error::Result;
+use crate::folder::Folder;
+use crate::model::pooling::PoolingDefaults;
+use crate::model::{AdapterConfig, Config, adapter, bert};
+use crate::text::Tokenizer;
+use crate::weights::{Format, TensorSpec};
+
+/// A description for people; `Display` prints it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// A model that can be loaded.
+    Model(Box<ModelDescription>),
+    /// A bottleneck adapter that can be loaded over a model of its hidden size.
+    Adapter(AdapterDescription),
+}
+
+/// A model folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelDescription {
+    config: Config,
+    pooling: PoolingDefaults,
+    max_length: usize,
+    parameters: usize,
+    matrices: Vec<TensorSpec>,
+    ignored: Vec<String>,
+}
+
+/// An adapter folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdapterDescription {
+    config: AdapterConfig,
+    hidden_size: usize,
+    tensors: usize,
+    parameters: usize,
+}
+
+/// Describes a model or adapter folder, or says why it cannot be loaded.
+pub async fn inspect(folder: &impl Folder) -> Result<Description> {
+    if folder.open("adapter_config.json").await?.is_some() {
+        inspect_adapter(folder).await.map(Description::Adapter)
+    } else {
+        inspect_model(folder).await.map(|model| Description::Model(Box::new(model)))
+    }
+}
+
+async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
+    let config = Config::from_folder(folder).await?;
+    let pooling = PoolingDefaults::from_folder(folder).await?;
+    let tokenizer = Tokenizer::from_folder(folder, config.positions, None).await?;
+    let checkpoint = open_weights(folder, WEIGHTS, "pytorch_model.bin", bert::canonical_name).await?;
+    let needed = bert::tensors(&config);
+    checkpoint.require(&needed)?;
+    let ignored = checkpoint
+        .tensors()
+        .filter(|name| !needed.iter().any(|spec| spec.name == name.trim_end_matches(".scales")))
+        .map(str::to_owned)
+        .collect();
+    Ok(ModelDescription {
+        parameters: needed.iter().map(|spec| spec.shape.iter().product::<usize>()).sum(),
+        matrices: needed.into_iter().filter(|spec| bert::is_quantized(&spec.name)).collect(),
+        max_length: tokenizer.max_length(),
+        config,
+        pooling,
+        ignored,
+    })
+}
+
+async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
+    let hidden_size = AdapterConfig::hidden_size(folder).await?;
+    let config = AdapterConfig::from_folder(folder, folder.name(), None).await?;
+    let checkpoint =
+        open_weights(folder, ADAPTER_WEIGHTS, "pytorch_adapter.bin", adapter::canonical_name).await?;
+    let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
+    Ok(AdapterDescription {
+        config,
+        hidden_size,
+        tensors: checkpoint.tensors().count(),
+        parameters: sizes.map(|shape| shape.iter().product::<usize>()).sum(),
+    })
+}
+
+impl ModelDescription {
+    /// Bytes of the weights on a device.
+    fn device_bytes(&self, format: Format) -> usize {
+        let matrices: usize = self.matrices.iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+        let in_format: usize = self
+            .matrices
+            .iter()
+            .filter_map(|spec| Some(format.bytes(*spec.shape.first()?, *spec.shape.get(1)?)))
+            .sum();
+        in_format + (self.parameters - matrices) * 4
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(model) => model.fmt(f),
+            Self::Adapter(adapter) => adapter.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ModelDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.config;
+        writeln!(f, "BERT encoder: runs")?;
+        writeln!(
+            f,
+            "  layers {}, hidden size {}, attention heads {}, intermediate size {}, {:?}",
+            config.layers,
+            config.hidden_size,
+            config.attention_heads,
+            config.intermediate_size,
+            config.activation
+        )?;
+        writeln!(f, "  vocabulary {}, up to {} tokens a document", config.vocabulary_size, self.max_length)?;
+        let normalized = if self.pooling.normalize { ", scaled to length 1" } else { "" };
+        writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
+        writeln!(f, "  parameters {:.1} million", self.parameters as f64 / 1e6)?;
+        for format in [Format::F32, Format::F16, Format::Q8] {
+            writeln!(f, "  on a device as {}: {:.1} MB", format.name(), self.device_bytes(format) as f64 / 1e6)?;
+        }
+        if !self.ignored.is_empty() {
+            writeln!(f, "  ignored: {}", self.ignored.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for AdapterDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.config;
+        let places = match (config.in_attention, config.in_output) {
+            (true, true) => "after attention and after the output",
+            (true, false) => "after attention",
+            _ => "after the output",
+        };
+        writeln!(f, "bottleneck adapter {:?}: runs over a BERT of hidden size {}", config.name, self.hidden_size)?;
+        writeln!(f, "  {places}, {:?}, scaling {:?}", config.activation, config.scaling)?;
+        if !config.leave_out.is_empty() {
+            writeln!(f, "  leaves out layers {:?}", config.leave_out)?;
+        }
+        writeln!(f, "  {} tensors, {:.2} million parameters", self.tensors, self.parameters as f64 / 1e6)
+    }
+}

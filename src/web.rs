@@ -1,0 +1,445 @@
+//! The surface for JavaScript. It carries values in and out and decides nothing; `www/` wraps it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use js_sys::{Array, ArrayBuffer, Float32Array, Function, Promise, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::engine::cpu::Cpu;
+use crate::engine::gpu::{Gpu, Pause, Waiting};
+use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo};
+use crate::error::{Error, Result};
+use crate::folder::{File, Folder};
+use crate::model::Pooling;
+use crate::task::embed::TOKEN_BUDGET;
+use crate::task::{EmbedOptions, Embeddings, LoadOptions, Specter};
+use crate::text::Document;
+use crate::weights::Format;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r"
+/** A model's files; the engine asks for them by name. */
+export interface Folder {
+  readonly name: string;
+  /** Resolves with null where the folder has no such file. */
+  open(file: string): Promise<Blob | null>;
+}
+export interface EngineLoadOptions {
+  dtype?: string;
+  device?: string;
+  maxLength?: number;
+  tokenBudget?: number;
+  onProgress?: (progress: { phase: 'weights' | 'pipelines', loaded: number, total: number }) => void;
+  shouldStop?: () => boolean;
+}
+export interface EngineEmbedOptions {
+  adapter?: string | null;
+  pooling?: string;
+  normalize?: boolean;
+  onProgress?: (done: number, total: number) => void;
+  shouldStop?: () => boolean;
+}
+export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
+export interface EngineInfo {
+  version: string;
+  model: string;
+  architecture: string;
+  dtype: 'f32' | 'f16' | 'q8';
+  hiddenSize: number;
+  layers: number;
+  maxLength: number;
+  pooling: 'cls' | 'mean';
+  normalize: boolean;
+  adapters: string[];
+  device: {
+    kind: 'webgpu' | 'wasm', adapter: string, vendor: string, backend: string, software: boolean, features: string[],
+  };
+  kernels: { name: string, variant: string, dispatches: number }[];
+  memory: { weights: number, activations: number };
+}
+";
+
+#[wasm_bindgen]
+extern "C" {
+    /// A model's files, as `www/folder.js` makes them.
+    #[wasm_bindgen(typescript_type = "Folder")]
+    pub type JsFolder;
+
+    #[wasm_bindgen(method, getter)]
+    fn name(this: &JsFolder) -> String;
+
+    #[wasm_bindgen(method, catch)]
+    fn open(this: &JsFolder, file: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(js_name = Error)]
+    type JsError;
+
+    #[wasm_bindgen(constructor, js_class = "Error")]
+    fn new(message: &str) -> JsError;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(handler: &Function, milliseconds: i32) -> JsValue;
+}
+
+/// A failure becomes a JavaScript error with the same fields.
+impl From<Error> for JsValue {
+    fn from(error: Error) -> Self {
+        let js = JsValue::from(JsError::new(&error.to_string()));
+        let set = |key: &str, value: &str| Reflect::set(&js, &key.into(), &value.into());
+        // A plain error object takes any property.
+        let _ = set("name", "SpecterError");
+        let _ = set("code", error.code());
+        if let Some(file) = error.file() {
+            let _ = set("file", file);
+        }
+        js
+    }
+}
+
+/// A failure of the page's own code, with its own code where it has one.
+fn source_error(js: &JsValue) -> Error {
+    let field = |key: &str| Reflect::get(js, &key.into()).ok().and_then(|value| value.as_string());
+    Error::Source {
+        code: field("code").unwrap_or_else(|| "network".to_owned()),
+        message: field("message").unwrap_or_else(|| format!("{js:?}")),
+    }
+}
+
+/// A folder of the page with its name on this side.
+struct PageFolder {
+    name: String,
+    folder: JsFolder,
+}
+
+impl PageFolder {
+    fn new(folder: JsFolder) -> Self {
+        Self { name: folder.name(), folder }
+    }
+}
+
+impl Folder for PageFolder {
+    type File = web_sys::Blob;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn open(&self, file: &str) -> Result<Option<web_sys::Blob>> {
+        let promise = self.folder.open(file).map_err(|js| source_error(&js))?;
+        let blob = JsFuture::from(promise).await.map_err(|js| source_error(&js))?;
+        if blob.is_null() || blob.is_undefined() {
+            return Ok(None);
+        }
+        let wrong = |_| Error::internal(format!("the page opened {file} as something that is no Blob"));
+        blob.dyn_into().map(Some).map_err(wrong)
+    }
+}
+
+impl File for web_sys::Blob {
+    fn size(&self) -> u64 {
+        web_sys::Blob::size(self) as u64
+    }
+
+    async fn read(&self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
+        let slice = self.slice_with_f64_and_f64(range.start as f64, range.end as f64);
+        let slice = slice.map_err(|js| source_error(&js))?;
+        let buffer = JsFuture::from(slice.array_buffer()).await.map_err(|js| source_error(&js))?;
+        let bytes = Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()).to_vec();
+        if bytes.len() as u64 == range.end - range.start {
+            Ok(bytes)
+        } else {
+            Err(Error::Source {
+                code: "corrupt-file".to_owned(),
+                message: "A file changed while it was read; load the model again.".to_owned(),
+            })
+        }
+    }
+}
+
+/// The functions that a caller may pass with its options.
+struct Callbacks {
+    on_progress: Option<Function>,
+    should_stop: Option<Function>,
+}
+
+impl Callbacks {
+    fn of(options: &JsValue) -> Self {
+        let function = |key: &str| Reflect::get(options, &key.into()).ok()?.dyn_into().ok();
+        Self { on_progress: function("onProgress"), should_stop: function("shouldStop") }
+    }
+
+    /// An exception in a caller's function is the caller's to see; it does not stop the work.
+    fn progress(&self, arguments: &[JsValue]) {
+        if let Some(function) = &self.on_progress {
+            let _ = function.apply(&JsValue::NULL, &arguments.iter().collect::<Array>());
+        }
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        let stop = self.should_stop.as_ref().and_then(|stop| stop.call0(&JsValue::NULL).ok());
+        if stop.is_some_and(|stop| stop.is_truthy()) { Err(Error::Aborted) } else { Ok(()) }
+    }
+}
+
+/// `undefined` and `null` mean the defaults.
+fn parse<T: for<'a> Deserialize<'a> + Default>(options: &JsValue) -> Result<T> {
+    if options.is_undefined() || options.is_null() {
+        return Ok(T::default());
+    }
+    serde_wasm_bindgen::from_value(options.clone())
+        .map_err(|error| Error::InvalidOption { problem: format!("An option has a wrong type: {error}") })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct LoadFields {
+    dtype: Option<String>,
+    device: Option<String>,
+    max_length: Option<usize>,
+    token_budget: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct EmbedFields {
+    adapter: Option<String>,
+    pooling: Option<String>,
+    normalize: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info {
+    version: &'static str,
+    model: String,
+    architecture: &'static str,
+    dtype: &'static str,
+    hidden_size: usize,
+    layers: usize,
+    max_length: usize,
+    pooling: &'static str,
+    normalize: bool,
+    adapters: Vec<String>,
+    device: DeviceInfo,
+    kernels: Vec<KernelInfo>,
+    memory: MemoryInfo,
+}
+
+/// A model on one of the devices.
+enum Model {
+    Gpu(Specter<Gpu>),
+    Cpu(Specter<Cpu>),
+}
+
+/// The same call on whichever device it is.
+macro_rules! on_device {
+    ($model:expr, $specter:ident => $call:expr) => {
+        match $model {
+            Model::Gpu($specter) => $call,
+            Model::Cpu($specter) => $call,
+        }
+    };
+}
+
+/// One loaded model on one device. Calls must not overlap; `www/engine.js` queues them.
+#[wasm_bindgen]
+pub struct Engine {
+    /// Taken out while a call runs.
+    model: Cell<Option<Model>>,
+}
+
+impl Engine {
+    fn take(&self) -> Result<Model> {
+        self.model.take().ok_or_else(|| Error::internal("a call began before the last one ended"))
+    }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Reads a model folder onto a device.
+    pub async fn load(
+        folder: JsFolder,
+        #[wasm_bindgen(unchecked_param_type = "EngineLoadOptions")] options: JsValue,
+    ) -> Result<Engine, JsValue> {
+        let fields: LoadFields = parse(&options)?;
+        let callbacks = Callbacks::of(&options);
+        let load = LoadOptions {
+            format: fields.dtype.as_deref().map_or(Ok(Format::Q8), Format::from_name)?,
+            max_length: fields.max_length,
+            token_budget: fields.token_budget.unwrap_or(TOKEN_BUDGET),
+        };
+        let folder = PageFolder::new(folder);
+        let on_layer = |done: usize, total: usize| {
+            let progress = js_sys::Object::new();
+            for (key, value) in [("phase", "weights".into()), ("loaded", done.into()), ("total", total.into())] {
+                // A plain object takes any property.
+                let _ = Reflect::set(&progress, &JsValue::from_str(key), &value);
+            }
+            callbacks.progress(&[progress.into()]);
+            callbacks.check_stop()
+        };
+        let model = match fields.device.as_deref() {
+            None | Some("auto" | "webgpu") => {
+                // The GPU first: without one, nothing large should be read.
+                let gpu = Gpu::new(waiting()).await?;
+                let mut specter = Specter::load(&folder, load, gpu, on_layer).await?;
+                specter.warm_up().await?;
+                Model::Gpu(specter)
+            }
+            Some("wasm") => Model::Cpu(Specter::load(&folder, load, Cpu::new(), on_layer).await?),
+            Some(other) => {
+                let problem = format!("device is {other:?}; it can be 'auto', 'webgpu' or 'wasm'");
+                return Err(Error::InvalidOption { problem }.into());
+            }
+        };
+        Ok(Self { model: Cell::new(Some(model)) })
+    }
+
+    /// Reads an adapter onto the device, beside those that are there.
+    #[wasm_bindgen(js_name = loadAdapter)]
+    pub async fn load_adapter(
+        &self,
+        name: String,
+        folder: JsFolder,
+        #[wasm_bindgen(unchecked_optional_param_type = "() => boolean")] should_stop: JsValue,
+    ) -> Result<(), JsValue> {
+        let callbacks = Callbacks { on_progress: None, should_stop: should_stop.dyn_into().ok() };
+        callbacks.check_stop()?;
+        let mut model = self.take()?;
+        let folder = PageFolder::new(folder);
+        let loaded = on_device!(&mut model, specter => specter.load_adapter(&name, &folder).await);
+        self.model.set(Some(model));
+        Ok(loaded?)
+    }
+
+    /// Takes an adapter off the device.
+    #[wasm_bindgen(js_name = unloadAdapter)]
+    pub fn unload_adapter(&self, name: &str) -> Result<(), JsValue> {
+        let mut model = self.take()?;
+        let unloaded = on_device!(&mut model, specter => specter.unload_adapter(name));
+        self.model.set(Some(model));
+        Ok(unloaded?)
+    }
+
+    /// Papers in, vectors out.
+    #[wasm_bindgen(unchecked_return_type = "EngineEmbeddings")]
+    pub async fn embed(
+        &self,
+        #[wasm_bindgen(
+            unchecked_param_type = "(string | { title?: string | null, abstract?: string | null })[]"
+        )]
+        papers: Array,
+        #[wasm_bindgen(unchecked_param_type = "EngineEmbedOptions")] options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let documents = papers.iter().enumerate().map(|(index, paper)| document(index, &paper));
+        let documents = documents.collect::<Result<Vec<_>>>()?;
+        let fields: EmbedFields = parse(&options)?;
+        let callbacks = Callbacks::of(&options);
+        let embed = EmbedOptions {
+            adapter: fields.adapter,
+            pooling: fields.pooling.as_deref().map(Pooling::from_name).transpose()?,
+            normalize: fields.normalize,
+        };
+        let on_batch = |done: usize, total: usize| {
+            callbacks.progress(&[done.into(), total.into()]);
+            callbacks.check_stop()
+        };
+        let mut model = self.take()?;
+        let embedded = on_device!(&mut model, specter => specter.embed(&documents, &embed, on_batch).await);
+        self.model.set(Some(model));
+
+        let Embeddings { data, dims: [count, width] } = embedded?;
+        let result = js_sys::Object::new();
+        Reflect::set(&result, &"data".into(), &Float32Array::from(data.as_slice()))?;
+        Reflect::set(&result, &"dims".into(), &Array::of2(&count.into(), &width.into()))?;
+        Ok(result.into())
+    }
+
+    /// What is loaded, where it runs, what has run.
+    #[wasm_bindgen(unchecked_return_type = "EngineInfo")]
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        let model = self.take()?;
+        let info = on_device!(&model, specter => Info {
+            version: env!("CARGO_PKG_VERSION"),
+            model: specter.name().to_owned(),
+            architecture: "bert",
+            dtype: specter.options().format.name(),
+            hidden_size: specter.config().hidden_size,
+            layers: specter.config().layers,
+            max_length: specter.tokenizer().max_length(),
+            pooling: specter.defaults().pooling.name(),
+            normalize: specter.defaults().normalize,
+            adapters: specter.adapters().map(str::to_owned).collect(),
+            device: specter.backend().device(),
+            kernels: specter.backend().kernels(),
+            memory: specter.backend().memory(),
+        });
+        self.model.set(Some(model));
+        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+        let info = info.serialize(&serializer).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(info)
+    }
+}
+
+/// `papers[index]` as a document.
+fn document(index: usize, paper: &JsValue) -> Result<Document> {
+    let invalid = |problem: String| Error::InvalidInput { problem };
+    if let Some(text) = paper.as_string() {
+        return Ok(Document::Text(text));
+    }
+    if !paper.is_object() || Array::is_array(paper) {
+        let found = type_name(paper);
+        return Err(invalid(format!("papers[{index}] is {found}; give a string or {{ title, abstract }}")));
+    }
+    let part = |key: &str| -> Result<Option<String>> {
+        let value = Reflect::get(paper, &key.into()).map_err(|js| source_error(&js))?;
+        if value.is_null() || value.is_undefined() {
+            return Ok(None);
+        }
+        let found = type_name(&value);
+        let wrong = || invalid(format!("papers[{index}].{key} is {found}; give a string"));
+        value.as_string().map(Some).ok_or_else(wrong)
+    };
+    Document::paper(part("title")?, part("abstract")?).map_err(|_| {
+        invalid(format!("papers[{index}] has neither a title nor an abstract; give it one of the two"))
+    })
+}
+
+fn type_name(value: &JsValue) -> String {
+    if value.is_null() {
+        "null".to_owned()
+    } else if Array::is_array(value) {
+        "an array".to_owned()
+    } else {
+        let name = value.js_typeof().as_string().unwrap_or_default();
+        match name.as_str() {
+            "undefined" => name,
+            "object" => "an object".to_owned(),
+            _ => format!("a {name}"),
+        }
+    }
+}
+
+/// How this browser's WebGPU is brought to report results.
+fn waiting() -> Waiting {
+    let user_agent = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"userAgent".into()))
+        .ok()
+        .and_then(|agent| agent.as_string());
+    if !user_agent.is_some_and(|agent| agent.contains("Firefox/")) {
+        return Waiting::EventLoop;
+    }
+    let pause: Pause = Rc::new(|| {
+        let promise = Promise::new(&mut |resolve, _| {
+            set_timeout(&resolve, 1);
+        });
+        Box::pin(async move {
+            // A timer does not fail.
+            let _ = JsFuture::from(promise).await;
+        })
+    });
+    Waiting::Nudging(pause)
+}

@@ -1,0 +1,136 @@
+/** How the package starts where it is served in other ways than beside its page, and how it ends when its engine crashes. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { BROWSER, openPage, SITE, stage, workersOf } from './stage.mjs';
+
+const set = stage();
+
+/** Stands in for the engine where a test needs one that traps. */
+const TRAPPING_ENGINE = `
+  // (module (func (export "trap") unreachable))
+  const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+  const { trap } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(code))).exports;
+  export default async function init() {}
+  export class Engine {
+    static async load() { return new Engine(); }
+    async embed(papers) {
+      if (papers[0] === 'at once') trap();
+      // As an asynchronous Rust function does: the trap is elsewhere, and this promise never settles.
+      queueMicrotask(function specter_web() { trap(); });
+      await new Promise(() => {});
+    }
+    info() { return { adapters: [] }; }
+    free() { throw new Error('freed after a crash'); }
+  }
+`;
+
+/**
+ * The package on an origin of its own, with something different about it.
+ *
+ * @typedef {object} Differences
+ * @property {Record<string, string>} [types]  content type by ending
+ * @property {Record<string, string | null>} [files]  other contents by path; null: not there
+ */
+
+/** @type {Differences} */
+let differences = {};
+const elsewhere = createServer(async (request, response) => {
+  const path = (request.url ?? '').slice(1);
+  const type = { js: 'text/javascript', wasm: 'application/wasm', ...differences.types }[path.split('.').at(-1) ?? ''] ?? 'text/plain';
+  try {
+    const other = differences.files?.[path];
+    if (other === null) throw new Error('not there');
+    const body = other ?? (await readFile(join(SITE, 'www', path)));
+    response.writeHead(200, { 'Content-Type': type, 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'no-store' }).end(body);
+  } catch {
+    response.writeHead(404, { 'Access-Control-Allow-Origin': '*' }).end();
+  }
+});
+/** @type {string} */
+let address;
+before(async () => {
+  await new Promise((listening) => elsewhere.listen(0, '127.0.0.1', () => listening(undefined)));
+  address = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (elsewhere.address()).port}/specter.js`;
+});
+after(() => {
+  elsewhere.close();
+  elsewhere.closeAllConnections();
+});
+
+/**
+ * @param {Differences & { onOtherOrigin?: boolean }} how
+ * @param {(page: import('puppeteer-core').Page) => Promise<void>} use
+ */
+async function withPackage({ onOtherOrigin = false, ...how }, use) {
+  differences = how;
+  const page = await openPage(set.browser, onOtherOrigin ? new URL('specter.js', set.server.url).href : address, address);
+  try {
+    await use(page);
+  } finally {
+    await page.close();
+  }
+}
+
+describe(`the package, in ${BROWSER}`, () => {
+  /** @param {import('puppeteer-core').Page} page */
+  const dimsIn = (page) =>
+    page.evaluate(async (model) => {
+      const specter = await Specter.load(model);
+      const { dims } = await specter.embed(['a text']);
+      await specter.dispose();
+      return dims;
+    }, new URL('models/all-MiniLM-L6-v2-q8/', set.server.url).href);
+
+  test('starts its worker from another origin, as from a package CDN', () =>
+    withPackage({ onOtherOrigin: true }, async (page) => assert.deepEqual(await dimsIn(page), [1, 384])));
+
+  test('starts where the server does not know the type of wasm', () =>
+    withPackage({ onOtherOrigin: true, types: { wasm: 'application/octet-stream' } }, async (page) =>
+      assert.deepEqual(await dimsIn(page), [1, 384]),
+    ));
+
+  for (const missing of ['worker.js', 'wasm/specter_web.js', 'wasm/specter_web_bg.wasm']) {
+    test(`says so where ${missing} is not served`, () =>
+      withPackage({ files: { [missing]: null } }, async (page) => {
+        for (const worker of missing === 'worker.js' ? [true] : [true, false]) {
+          const failure = await page.evaluate((worker) => failureOf(Specter.load('./x/', { worker })), worker);
+          assert.equal(failure.code, 'network', failure.message);
+          assert.match(failure.message, /Serve .*beside/);
+        }
+        assert.equal(await workersOf(page, 0), 0);
+      }));
+  }
+});
+
+describe(`an engine that traps, in ${BROWSER}`, () => {
+  const files = { 'wasm/specter_web.js': TRAPPING_ENGINE };
+  for (const worker of [true, false]) {
+    for (const when of ['at once', 'later']) {
+      test(`${when}, with worker: ${worker}, rejects every call with what the trap said`, () =>
+        withPackage({ files }, async (page) => {
+          const failures = await page.evaluate(
+            async (worker, when) => {
+              addEventListener('error', (event) => event.preventDefault());
+              const specter = await Specter.load('./x/', { worker });
+              const running = failureOf(specter.embed([when]));
+              const waiting = failureOf(specter.embed(['next']));
+              const failures = [await running, await waiting, await failureOf(specter.embed(['after']))];
+              await specter.dispose();
+              return failures;
+            },
+            worker,
+            when,
+          );
+          for (const failure of failures) {
+            assert.equal(failure.code, 'internal', failure.message);
+            assert.match(failure.message, /unreachable.*Load the model again/);
+          }
+          assert.equal(await workersOf(page, 0), 0);
+        }));
+    }
+  }
+});

@@ -1,0 +1,108 @@
+/**
+ * The package as somebody who writes TypeScript meets it: compiled against the declarations that are
+ * published, never run. A line marked as an error must be one.
+ */
+import { Specter, SpecterError } from 'specter-web';
+import type { Embeddings, EmbedOptions, Info, LoadOptions, Paper, Progress, Source, SpecterErrorCode } from 'specter-web';
+
+declare const files: FileList;
+declare const directory: FileSystemDirectoryHandle;
+declare const file: File;
+
+export async function everything(): Promise<void> {
+  const controller = new AbortController();
+  const options: LoadOptions = {
+    adapters: { proximity: 'allenai/specter2', mine: directory, theirs: files },
+    dtype: 'q8',
+    device: 'auto',
+    worker: false,
+    maxLength: 256,
+    tokenBudget: 4096,
+    hub: new URL('https://hub.example/'),
+    revision: 'main',
+    headers: { authorization: 'Bearer …' },
+    signal: controller.signal,
+    onProgress: ({ phase, file, loaded, total, fromCache }) => {
+      const text: string = `${phase} ${file ?? ''} ${loaded}/${total} ${fromCache ?? false}`;
+      void text;
+    },
+  };
+  const specter: Specter = await Specter.load('allenai/specter2_base', options);
+
+  const papers: readonly (string | Paper)[] = [
+    { title: 'BERT', abstract: 'We introduce…' },
+    { title: 'Only a title' },
+    { abstract: null },
+    'a plain string',
+  ];
+  const { data, dims }: Embeddings = await specter.embed(papers, {
+    adapter: 'proximity',
+    pooling: 'cls',
+    normalize: false,
+    signal: controller.signal,
+    onProgress: (progress: Progress) => void progress.loaded,
+  });
+  const first: Float32Array = data.subarray(0, dims[1]);
+  const count: number = dims[0];
+  void [first, count];
+
+  await specter.embed('one string');
+  await specter.embed({ title: 'one paper' }, { adapter: null });
+  await specter.loadAdapter('later', new URL('https://example.org/adapter/'), { revision: 'main', signal: controller.signal });
+  await specter.unloadAdapter('later');
+
+  const info: Info = specter.info();
+  const software: boolean = info.device.software;
+  const runs: number[] = info.kernels.map((kernel) => kernel.dispatches);
+  void [software, runs];
+  await specter.dispose();
+}
+
+export const sources: Source[] = ['allenai/specter2_base@main', './models/x/', new URL('https://example.org/m/'), [file], files, directory];
+
+export function adviceFor(error: unknown): string {
+  if (!(error instanceof SpecterError)) return 'not ours';
+  const code: SpecterErrorCode = error.code;
+  const where: string | undefined = error.file;
+  switch (code) {
+    case 'webgpu-unavailable':
+      return 'another browser';
+    case 'out-of-memory':
+      return `a smaller tokenBudget ${where ?? ''}`;
+    // @ts-expect-error There is no such code.
+    case 'something-else':
+      return '';
+    default:
+      return error.message;
+  }
+}
+
+export async function mistakes(specter: Specter): Promise<void> {
+  // @ts-expect-error A model is loaded, not constructed.
+  new Specter();
+  // @ts-expect-error A source is needed.
+  await Specter.load();
+  // @ts-expect-error A number is no source.
+  await Specter.load(42);
+  // @ts-expect-error There is no such dtype.
+  await Specter.load('a/b', { dtype: 'q3' });
+  // @ts-expect-error There is no such option.
+  await Specter.load('a/b', { adaptors: {} });
+  // @ts-expect-error A number is no paper.
+  await specter.embed([1]);
+  // @ts-expect-error A title is text.
+  await specter.embed([{ title: 1 }]);
+  // @ts-expect-error A paper has no such part.
+  await specter.embed([{ heading: 'x' }]);
+  // @ts-expect-error There is no such pooling.
+  await specter.embed([], { pooling: 'max' });
+  // @ts-expect-error An adapter is named.
+  const wrong: EmbedOptions = { adapter: 1 };
+  // @ts-expect-error Two numbers, no third.
+  const { dims: [, , third] } = await specter.embed([]);
+  // @ts-expect-error An adapter needs a source.
+  await specter.loadAdapter('name');
+  // @ts-expect-error The engine's own parts are private.
+  specter.engine;
+  void [wrong, third];
+}

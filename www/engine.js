@@ -1,0 +1,214 @@
+/**
+ * The engine in this thread: owns the WebAssembly `Engine`, lets one call in at a time, and knows when it
+ * has crashed. A worker runs exactly this; with `worker: false` the page does.
+ *
+ * @module
+ */
+
+import init, { Engine } from './wasm/specter_web.js';
+import { abortError, untilAborted } from './abort.js';
+import { isTrap, SpecterError } from './errors.js';
+import { openFolder } from './folder.js';
+import { requireWebGpu } from './webgpu.js';
+
+/** @import { Call, EngineHandle, Outcome } from './protocol.js' */
+/** @import { OnProgress } from './types.js' */
+
+/** @typedef {{ signal: AbortSignal, onProgress: OnProgress }} CallContext */
+
+/** @implements {EngineHandle} */
+export class LocalEngine {
+  /** @type {Engine | null} */
+  #engine = null;
+  /** Settles when the last call in line has left the engine. */
+  #line = Promise.resolve();
+  /** Fires when the engine is disposed of or has crashed, with the error that every call gets from then on. */
+  #closing = new AbortController();
+  /** @type {((error: SpecterError) => void) | undefined} */
+  #onCrash;
+
+  /** @param {(error: SpecterError) => void} [onCrash] */
+  constructor(onCrash) {
+    this.#onCrash = onCrash;
+    globalThis.addEventListener('error', this.#watch);
+    globalThis.addEventListener('unhandledrejection', this.#watch);
+  }
+
+  /**
+   * @param {Call} call
+   * @param {CallContext} context
+   * @returns {Promise<Outcome>}
+   */
+  call(call, { signal, onProgress }) {
+    return this.#inTurn(signal, (/** @type {AbortSignal} */ stop) => {
+      const context = {
+        signal: stop,
+        /** @type {OnProgress} */
+        onProgress: (progress) => {
+          if (!stop.aborted) onProgress(progress);
+        },
+      };
+      return this.#perform(call, context);
+    });
+  }
+
+  /** @returns {Promise<void>} */
+  async dispose() {
+    const crashed = this.#closing.signal.aborted;
+    if (!crashed) {
+      this.#closing.abort(new SpecterError('disposed', 'This Specter has been disposed of. Load the model again to use it.'));
+      // Rust still holds the engine while a call is inside.
+      await this.#line;
+      this.#engine?.free();
+    }
+    this.#engine = null;
+    globalThis.removeEventListener('error', this.#watch);
+    globalThis.removeEventListener('unhandledrejection', this.#watch);
+  }
+
+  /**
+   * @param {Call} call
+   * @param {CallContext} context
+   * @returns {Promise<Outcome>}
+   */
+  async #perform(call, context) {
+    if (call.type === 'load') {
+      this.#engine = await loadEngine(call, context);
+      return { info: this.#engine.info() };
+    }
+    const engine = this.#engine;
+    if (!engine) throw new SpecterError('internal', 'The engine was called before its model was loaded.');
+    const shouldStop = () => context.signal.aborted;
+    switch (call.type) {
+      case 'loadAdapter':
+        await engine.loadAdapter(call.name, openFolder(call.place, context), shouldStop);
+        return { info: engine.info() };
+      case 'unloadAdapter':
+        engine.unloadAdapter(call.name);
+        return { info: engine.info() };
+      case 'embed': {
+        const { data, dims } = await engine.embed(call.papers, {
+          ...call.options,
+          shouldStop,
+          onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
+            context.onProgress({ phase: 'embed', loaded, total }),
+        });
+        return { info: engine.info(), embeddings: { data, dims } };
+      }
+    }
+  }
+
+  /**
+   * Runs `work` when every call before it has left. A call that is aborted while it waits leaves the line at
+   * once; one that is aborted inside is answered at once, and the next one waits until the engine has stopped.
+   *
+   * @param {AbortSignal} asked
+   * @param {(stop: AbortSignal) => Promise<Outcome>} work
+   * @returns {Promise<Outcome>}
+   */
+  async #inTurn(asked, work) {
+    const stop = AbortSignal.any([asked, this.#closing.signal]);
+    const before = this.#line;
+    /** @type {() => void} */
+    let leave = () => {};
+    const left = new Promise((/** @type {(value: void) => void} */ resolve) => (leave = resolve));
+    this.#line = before.then(() => left);
+    try {
+      await untilAborted(before, stop);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    const inside = work(stop).catch((error) => {
+      if (isTrap(error)) this.#crash(error);
+      throw SpecterError.from(error);
+    });
+    inside.then(leave, leave);
+    return untilAborted(inside, stop);
+  }
+
+  /**
+   * A trap inside an asynchronous Rust function surfaces here: the promise that JavaScript holds never
+   * settles, because the code that would settle it is what trapped.
+   *
+   * @param {Event} event
+   */
+  #watch = (event) => {
+    const error = event instanceof ErrorEvent ? event.error : /** @type {PromiseRejectionEvent} */ (event).reason;
+    if (!isTrap(error)) return;
+    // A page may run other WebAssembly; a worker of ours runs only this.
+    if ('document' in globalThis && !error.stack?.includes('specter_web')) return;
+    this.#crash(error);
+  };
+
+  /** @param {Error} trap */
+  #crash(trap) {
+    if (this.#closing.signal.aborted) return;
+    const error = SpecterError.from(trap);
+    this.#closing.abort(error);
+    this.#onCrash?.(error);
+  }
+}
+
+/**
+ * @param {import('./protocol.js').LoadCall} call
+ * @param {CallContext} context
+ * @returns {Promise<Engine>}
+ */
+async function loadEngine({ model, adapters, options }, context) {
+  const { signal, onProgress } = context;
+  const shouldStop = () => signal.aborted;
+  requireWebGpu(options.device);
+  await startWasm();
+  const engine = await Engine.load(openFolder(model, context), { ...options, onProgress, shouldStop });
+  try {
+    for (const [name, place] of adapters) await engine.loadAdapter(name, openFolder(place, context), shouldStop);
+    if (signal.aborted) throw abortError(signal);
+    return engine;
+  } catch (error) {
+    // After a trap Rust's own state is not to be touched.
+    if (!isTrap(error)) engine.free();
+    throw error;
+  }
+}
+
+/** @type {Promise<unknown> | null} */
+let started = null;
+
+/** Compiles the engine once for this thread. */
+function startWasm() {
+  started ??= compile().catch((error) => {
+    started = null;
+    throw error;
+  });
+  return started;
+}
+
+async function compile() {
+  const url = new URL('./wasm/specter_web_bg.wasm', import.meta.url);
+  const file = 'specter_web_bg.wasm';
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw new SpecterError('network', `The engine itself could not be read from ${url}. Check the connection.`, { file, cause });
+  }
+  if (!response.ok) {
+    throw new SpecterError(
+      'network',
+      `The engine itself could not be read from ${url} (HTTP ${response.status}). Serve the folder wasm beside engine.js.`,
+      { file },
+    );
+  }
+  try {
+    // Compiling while it streams in is only allowed with the right type; some servers do not know it.
+    const streams = response.headers.get('content-type')?.startsWith('application/wasm');
+    return await init({ module_or_path: streams ? response : await response.arrayBuffer() });
+  } catch (cause) {
+    throw new SpecterError(
+      'internal',
+      `The engine from ${url} could not be started (${cause instanceof Error ? cause.message : cause}). If the page has a Content-Security-Policy, its script-src needs 'wasm-unsafe-eval'.`,
+      { file, cause },
+    );
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What the page and the worker say to each other. Types only: this file has no code.
+ *
+ * The worker says `ready` once. Each call has an id, chosen by the page; the worker answers it with any number of `progress` and exactly
+ * one `done` or `failed`. A call the page has aborted may still be answered; the page has stopped listening.
+ *
+ * @module
+ */
+
+/** @import { PlainError } from './errors.js' */
+/** @import { Place } from './folder.js' */
+/** @import { Device, Dtype, Embeddings, Info, OnProgress, Paper, Pooling, Progress } from './types.js' */
+
+/**
+ * @typedef {object} EngineOptions
+ * @property {Dtype} [dtype]
+ * @property {Device} [device]
+ * @property {number} [maxLength]
+ * @property {number} [tokenBudget]
+ */
+
+/**
+ * @typedef {object} LoadCall
+ * @property {'load'} type
+ * @property {Place} model
+ * @property {[name: string, place: Place][]} adapters
+ * @property {EngineOptions} options
+ *
+ * @typedef {object} LoadAdapterCall
+ * @property {'loadAdapter'} type
+ * @property {string} name
+ * @property {Place} place
+ *
+ * @typedef {object} UnloadAdapterCall
+ * @property {'unloadAdapter'} type
+ * @property {string} name
+ *
+ * @typedef {object} EmbedCall
+ * @property {'embed'} type
+ * @property {(string | Paper)[]} papers
+ * @property {{ adapter?: string | null, pooling?: Pooling, normalize?: boolean }} options
+ */
+
+/**
+ * Every call's result: what is known of the engine afterwards and, from `embed`, the vectors.
+ *
+ * @typedef {object} Outcome
+ * @property {Info} info
+ * @property {Embeddings} [embeddings]
+ */
+
+/**
+ * @typedef {LoadCall | LoadAdapterCall | UnloadAdapterCall | EmbedCall} Call
+ */
+
+/**
+ * @typedef {{ id: number, type: 'call', call: Call } | { id: number, type: 'abort' } | { type: 'dispose' }} ToWorker
+ */
+
+/**
+ * @typedef {{ type: 'ready' }
+ *   | { id: number, type: 'progress', progress: Progress }
+ *   | { id: number, type: 'done', outcome: Outcome }
+ *   | { id: number, type: 'failed', error: PlainError }
+ *   | { type: 'crashed', error: PlainError }
+ *   | { type: 'disposed' }} FromWorker
+ */
+
+/**
+ * The engine as `Specter` sees it, whether in this thread or in a worker.
+ *
+ * @typedef {object} EngineHandle
+ * @property {(call: Call, context: { signal: AbortSignal, onProgress: OnProgress }) => Promise<Outcome>} call
+ * @property {() => Promise<void>} dispose
+ */
+
+export {};

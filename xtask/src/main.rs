@@ -1,0 +1,78 @@
+//! The project's only build tool: `cargo xtask demo | test | dist | bench`.
+//!
+//! Each command first sets the machine up as far as it needs, and says so; on a machine that is set
+//! up it goes straight to work. Rust, Node.js and Python 3 are all that must be there before.
+//!
+//! | file | question |
+//! |---|---|
+//! | `steps.rs` | how is a piece of set-up run, skipped, reported? |
+//! | `places.rs` | where do things lie in the repository? |
+//! | `apt.rs`, `toolchain.rs`, `npm.rs`, `browsers.rs` | what must the machine have? |
+//! | `model.rs` | where does the default model come from? |
+//! | `wasm.rs`, `size.rs` | how is the module built, how large may it be? |
+//! | `types.rs` | do the types of the JavaScript hold? |
+//! | `demo.rs`, `tests.rs`, `dist.rs` | what do the commands do? |
+
+mod apt;
+mod browsers;
+mod demo;
+mod dist;
+mod model;
+mod npm;
+mod places;
+mod size;
+mod steps;
+mod tests;
+mod toolchain;
+mod types;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, shows, tests and packs specter-web",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the demo page with the default model, and open it
+    Demo(demo::Options),
+    /// Run the tests: all stages, or those named
+    Test(tests::Options),
+    /// Make the npm package and the static demo site in dist/
+    Dist,
+    /// Measure the speed (does not exist yet)
+    Bench,
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Demo(options) => demo::run(options),
+        Command::Test(options) => tests::run(options),
+        Command::Dist => dist::run(),
+        Command::Bench => bail!("there is no benchmark yet: nothing was measured"),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
