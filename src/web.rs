@@ -32,6 +32,8 @@ export interface EngineLoadOptions {
   device?: string;
   maxLength?: number;
   tokenBudget?: number;
+  /** Who the adapter is, which the page can see better than the engine. */
+  adapter?: { name: string, vendor: string };
   onProgress?: (progress: { phase: 'weights' | 'pipelines', loaded: number, total: number }) => void;
   shouldStop?: () => boolean;
 }
@@ -178,6 +180,15 @@ impl Callbacks {
         }
     }
 
+    fn load_progress(&self, phase: &str, loaded: usize, total: usize) {
+        let progress = js_sys::Object::new();
+        for (key, value) in [("phase", phase.into()), ("loaded", loaded.into()), ("total", total.into())] {
+            // A plain object takes any property.
+            let _ = Reflect::set(&progress, &JsValue::from_str(key), &value);
+        }
+        self.progress(&[progress.into()]);
+    }
+
     fn check_stop(&self) -> Result<()> {
         let stop = self.should_stop.as_ref().and_then(|stop| stop.call0(&JsValue::NULL).ok());
         if stop.is_some_and(|stop| stop.is_truthy()) { Err(Error::Aborted) } else { Ok(()) }
@@ -200,6 +211,13 @@ struct LoadFields {
     device: Option<String>,
     max_length: Option<usize>,
     token_budget: Option<usize>,
+    adapter: Option<AdapterFields>,
+}
+
+#[derive(Default, Deserialize)]
+struct AdapterFields {
+    name: String,
+    vendor: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -273,20 +291,21 @@ impl Engine {
         };
         let folder = PageFolder::new(folder);
         let on_layer = |done: usize, total: usize| {
-            let progress = js_sys::Object::new();
-            for (key, value) in [("phase", "weights".into()), ("loaded", done.into()), ("total", total.into())] {
-                // A plain object takes any property.
-                let _ = Reflect::set(&progress, &JsValue::from_str(key), &value);
-            }
-            callbacks.progress(&[progress.into()]);
+            callbacks.load_progress("weights", done, total);
             callbacks.check_stop()
         };
         let model = match fields.device.as_deref() {
             None | Some("auto" | "webgpu") => {
                 // The GPU first: without one, nothing large should be read.
-                let gpu = Gpu::new(waiting()).await?;
+                let mut gpu = Gpu::new(waiting()).await?;
+                if let Some(AdapterFields { name, vendor }) = fields.adapter {
+                    gpu.describe_adapter(name, vendor);
+                }
                 let mut specter = Specter::load(&folder, load, gpu, on_layer).await?;
+                callbacks.load_progress("pipelines", 0, 1);
                 specter.warm_up().await?;
+                callbacks.load_progress("pipelines", 1, 1);
+                callbacks.check_stop()?;
                 Model::Gpu(specter)
             }
             Some("wasm") => Model::Cpu(Specter::load(&folder, load, Cpu::new(), on_layer).await?),

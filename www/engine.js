@@ -9,7 +9,7 @@ import init, { Engine } from './wasm/specter_web.js';
 import { abortError, untilAborted } from './abort.js';
 import { isTrap, SpecterError } from './errors.js';
 import { openFolder } from './folder.js';
-import { requireWebGpu } from './webgpu.js';
+import { describeAdapter, requireWebGpu } from './webgpu.js';
 
 /** @import { Call, EngineHandle, Outcome } from './protocol.js' */
 /** @import { OnProgress } from './types.js' */
@@ -159,8 +159,8 @@ async function loadEngine({ model, adapters, options }, context) {
   const { signal, onProgress } = context;
   const shouldStop = () => signal.aborted;
   requireWebGpu(options.device);
-  await startWasm();
-  const engine = await Engine.load(openFolder(model, context), { ...options, onProgress, shouldStop });
+  const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
+  const engine = await Engine.load(openFolder(model, context), { ...options, adapter, onProgress, shouldStop });
   try {
     for (const [name, place] of adapters) await engine.loadAdapter(name, openFolder(place, context), shouldStop);
     if (signal.aborted) throw abortError(signal);

@@ -1,5 +1,5 @@
 /**
- * Is there a WebGPU here at all? Asked before anything is downloaded.
+ * Is there a WebGPU here at all, and whose is it? Asked before anything is downloaded.
  *
  * @module
  */
@@ -19,4 +19,24 @@ export function requireWebGpu(device) {
       ? 'WebGPU is only offered to pages served over https or from localhost, and this page is neither. Serve it over https.'
       : "This browser offers no WebGPU. Use a current Chrome, Edge, Safari or Firefox, and check that hardware acceleration is on in its settings. The option device: 'wasm' does without, and is much slower.",
   );
+}
+
+/**
+ * Who the adapter is. The engine's own view of it is the description alone, which most browsers leave empty.
+ *
+ * @param {import('./types.js').Device} [device]
+ * @returns {Promise<{ name: string, vendor: string } | undefined>} `undefined` where the browser does not say
+ */
+export async function describeAdapter(device) {
+  if (device === 'wasm') return undefined;
+  /** @type {{ requestAdapter(options: object): Promise<{ info?: Record<string, unknown> } | null> } | undefined} */
+  const gpu = Reflect.get(navigator, 'gpu');
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  const told = (/** @type {string} */ key) => {
+    const value = adapter?.info?.[key];
+    return typeof value === 'string' ? value.trim() : '';
+  };
+  const vendor = told('vendor');
+  const name = [told('description') || told('device'), told('architecture')].filter(Boolean).join(', ') || vendor;
+  return name ? { name, vendor } : undefined;
 }

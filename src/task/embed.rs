@@ -190,6 +190,12 @@ impl<B: Backend> Specter<B> {
         self.options
     }
 
+    /// The device, when the model is no longer needed.
+    #[must_use]
+    pub fn into_backend(self) -> B {
+        self.encoder.backend
+    }
+
     /// The device.
     #[must_use]
     pub fn backend(&self) -> &B {

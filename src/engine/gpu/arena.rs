@@ -137,6 +137,10 @@ impl Arena {
         rows + self.tokens.buffer.size() + self.starts.buffer.size() + self.staging.size()
     }
 
+    pub(super) fn objects(&self) -> usize {
+        self.rows.values().map(Vec::len).sum()
+    }
+
     /// Overwrites all rows with NaN.
     pub(super) fn poison(&self, device: &Device) {
         for numbered in self.rows.values().flatten() {

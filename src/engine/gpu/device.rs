@@ -13,6 +13,7 @@ pub(super) struct Device {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
+    vendor: String,
     limits: wgpu::Limits,
     fault: Arc<Mutex<Option<Fault>>>,
     uploads: RefCell<Option<[wgpu::ErrorScopeGuard; 2]>>,
@@ -98,8 +99,10 @@ impl Device {
                 on_lost(Fault::Lost(if message.is_empty() { format!("{reason:?}") } else { message }));
             }
         });
+        let adapter = adapter.get_info();
         Ok(Self {
-            adapter: adapter.get_info(),
+            vendor: if adapter.vendor == 0 { String::new() } else { format!("{:#06x}", adapter.vendor) },
+            adapter,
             device,
             queue,
             limits,
@@ -159,6 +162,12 @@ impl Device {
         self.check()
     }
 
+    /// Says who the adapter is, where the one who knows is not wgpu.
+    pub(super) fn describe_adapter(&mut self, name: String, vendor: String) {
+        self.adapter.name = name;
+        self.vendor = vendor;
+    }
+
     /// Whether the adapter is a CPU in disguise.
     pub(super) fn is_software(&self) -> bool {
         let name = self.adapter.name.to_ascii_lowercase();
@@ -170,7 +179,7 @@ impl Device {
         DeviceInfo {
             kind: "webgpu",
             adapter: if self.adapter.name.is_empty() { "unnamed".to_owned() } else { self.adapter.name.clone() },
-            vendor: if self.adapter.vendor == 0 { String::new() } else { format!("{:#06x}", self.adapter.vendor) },
+            vendor: self.vendor.clone(),
             backend: format!("{:?}", self.adapter.backend),
             software: self.is_software(),
             features: Vec::new(),

@@ -111,6 +111,18 @@ impl Gpu {
         })
     }
 
+    /// Says who the adapter is. In a browser wgpu sees a description only, which is mostly empty; the page sees the
+    /// vendor and the architecture too.
+    pub fn describe_adapter(&mut self, name: String, vendor: String) {
+        self.device.describe_adapter(name, vendor);
+    }
+
+    /// How many pipelines, bind groups and activation buffers there are; constant in a steady stream of batches.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        self.recorder.objects() + self.arena.objects()
+    }
+
     /// Fills all activation buffers with NaN, so that a kernel that leaves something out cannot pass a test.
     pub fn poison_activations(&mut self) {
         self.arena.poison(&self.device);
@@ -476,6 +488,7 @@ impl Backend for Gpu {
     }
 
     async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        self.device.finish_uploads().await?;
         let count = self.row_count(rows.of) * rows.width;
         let size = (count * 4) as u64;
         self.arena.prepare_staging(&self.device, size)?;

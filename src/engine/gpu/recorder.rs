@@ -88,7 +88,6 @@ pub(super) struct Recorder {
     dispatches: Vec<Dispatch>,
     params: Vec<u8>,
     params_buffer: wgpu::Buffer,
-    operations_per_submission: u64,
 }
 
 impl Recorder {
@@ -106,11 +105,6 @@ impl Recorder {
             dispatches: Vec::new(),
             params: Vec::new(),
             params_buffer,
-            operations_per_submission: if device.is_software() {
-                OPERATIONS_PER_SOFTWARE_SUBMISSION
-            } else {
-                OPERATIONS_PER_SUBMISSION
-            },
         }
     }
 
@@ -180,6 +174,11 @@ impl Recorder {
     /// Runs what was recorded, and `at_end` behind it, in submissions of bounded size.
     pub(super) fn submit(&mut self, device: &Device, at_end: impl FnOnce(&mut wgpu::CommandEncoder)) {
         device.queue.write_buffer(&self.params_buffer, 0, &self.params);
+        let most = if device.is_software() {
+            OPERATIONS_PER_SOFTWARE_SUBMISSION
+        } else {
+            OPERATIONS_PER_SUBMISSION
+        };
         let mut rest = self.dispatches.as_slice();
         let mut at_end = Some(at_end);
         loop {
@@ -187,7 +186,7 @@ impl Recorder {
             let count = rest.iter().take_while(|dispatch| {
                 let first = operations == 0;
                 operations += dispatch.operations;
-                first || operations <= self.operations_per_submission
+                first || operations <= most
             });
             let (now, later) = rest.split_at(count.count());
             rest = later;
@@ -213,6 +212,10 @@ impl Recorder {
         }
         self.dispatches.clear();
         self.params.clear();
+    }
+
+    pub(super) fn objects(&self) -> usize {
+        self.pipelines.len() + self.bind_groups.len()
     }
 
     /// Which pipelines have run.

@@ -1,0 +1,112 @@
+//! Whole networks, GPU against the scalar reference.
+
+use std::collections::BTreeMap;
+
+use safetensors::tensor::{Dtype, TensorView};
+use specter_web::engine::Backend;
+use specter_web::engine::cpu::Cpu;
+use specter_web::engine::gpu::{Gpu, Waiting};
+use specter_web::folder::MemoryFolder;
+use specter_web::model::{Config, Pooling, bert};
+use specter_web::task::{EmbedOptions, LoadOptions, Specter};
+use specter_web::text::Document;
+use specter_web::weights::Format;
+
+use crate::random::Random;
+
+/// A model folder with seeded weights of the spread that BERT is initialised with, ten times over for the matrices so
+/// that attention is not flat.
+fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
+    let mut folder = MemoryFolder::new(
+        "seeded",
+        [("config.json".to_owned(), config.to_string().into_bytes())],
+    );
+    let sizes = pollster::block_on(Config::from_folder(&folder)).expect("the config is one that runs");
+    let mut random = Random(42);
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = bert::tensors(&sizes)
+        .into_iter()
+        .map(|spec| {
+            let (center, spread) = match spec.name.as_str() {
+                name if name.ends_with("LayerNorm.weight") => (1.0, 0.1),
+                name if name.ends_with(".bias") => (0.0, 0.02),
+                name if name.contains("embeddings") => (0.0, 0.05),
+                _ => (0.0, 0.06),
+            };
+            let values = random.values(spec.shape.iter().product(), center, spread);
+            (spec.name, (spec.shape, bytemuck::cast_slice(&values).to_vec()))
+        })
+        .collect();
+    let views = tensors.iter().map(|(name, (shape, bytes))| {
+        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the shape is that of the bytes"))
+    });
+    folder.insert("model.safetensors", safetensors::serialize(views, None).expect("it serializes"));
+    let vocabulary: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain((0..words).map(|word| format!("w{word}")))
+        .collect();
+    folder.insert("vocab.txt", vocabulary.join("\n").into_bytes());
+    folder
+}
+
+fn text(words: std::ops::Range<usize>) -> Document {
+    Document::Text(words.map(|word| format!("w{}", word * 37 % 1000)).collect::<Vec<_>>().join(" "))
+}
+
+async fn embed<B: Backend>(folder: &MemoryFolder, format: Format, pooling: Pooling, backend: B) -> (Vec<f32>, B) {
+    let options = LoadOptions { format, ..LoadOptions::default() };
+    let mut specter = Specter::load(folder, options, backend, |_, _| Ok(())).await.expect("it loads");
+    let documents = [text(0..1), text(3..40), text(50..57)];
+    let options = EmbedOptions { pooling: Some(pooling), ..EmbedOptions::default() };
+    let vectors = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+    (vectors.data, specter.into_backend())
+}
+
+#[test]
+fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
+    let folder = seeded_model(
+        &serde_json::json!({
+            "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+            "intermediate_size": 3072, "vocab_size": 31_090, "max_position_embeddings": 512, "type_vocab_size": 2,
+            "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+        }),
+        1000,
+    );
+    let gpu = pollster::block_on(Gpu::new(Waiting::Polling)).expect("there is a GPU to test on");
+    let (expected, _) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Cpu::new()));
+    let (found, gpu) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, gpu));
+    let worst = found.iter().zip(&expected).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max);
+    println!("largest difference {worst:e} on {}", gpu.device().adapter);
+    assert!(worst <= 1e-3, "the vectors differ by {worst}");
+
+    // 1.25 times the weights in q8 is the bar; parameters are counted as the file has them.
+    let parameters = 109.0e6 - 0.59e6;
+    let memory = gpu.memory();
+    println!("{} MB of weights, {} MB of activations", memory.weights >> 20, memory.activations >> 20);
+    assert!((memory.weights as f64) < 1.25 * parameters * 8.5 / 8.0);
+}
+
+#[test]
+fn a_steady_stream_of_batches_creates_nothing() {
+    let folder = seeded_model(
+        &serde_json::json!({
+            "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "intermediate_size": 128, "vocab_size": 205, "max_position_embeddings": 64,
+        }),
+        200,
+    );
+    pollster::block_on(async {
+        let gpu = Gpu::new(Waiting::Polling).await.expect("there is a GPU to test on");
+        let options = LoadOptions { token_budget: 64, ..LoadOptions::default() };
+        let mut specter = Specter::load(&folder, options, gpu, |_, _| Ok(())).await.expect("it loads");
+        let documents: Vec<Document> = (0..40).map(|index| text(index..index + 1 + index % 50)).collect();
+        let options = EmbedOptions::default();
+        specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        let (objects, memory) = (specter.backend().objects(), specter.backend().memory());
+        for _ in 0..10 {
+            specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        }
+        assert_eq!(specter.backend().objects(), objects);
+        assert_eq!(specter.backend().memory(), memory);
+    });
+}

@@ -1,0 +1,380 @@
+//! One kernel at a time.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use specter_web::engine::cpu::Cpu;
+use specter_web::engine::gpu::{Gpu, Waiting};
+use specter_web::engine::{AttentionColumns, Backend, Outputs};
+use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
+use specter_web::model::bert::Embeddings;
+use specter_web::model::{Activation, Dense, LayerNorm, Layout, Pooling};
+use specter_web::weights::{Block, Format};
+
+use crate::random::Random;
+
+const VOCABULARY: usize = 50;
+/// The longest document.
+const POSITIONS: usize = 512;
+const EPSILON: f32 = f32::EPSILON;
+
+/// What a kernel is tried on.
+#[derive(Clone, Debug)]
+struct Case {
+    seed: u64,
+    lengths: Vec<usize>,
+    hidden: usize,
+    format: Format,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let lengths = prop_oneof![
+        Just(vec![1]),
+        Just(vec![512]),
+        prop::collection::vec(1_usize..6, 1..40),
+        prop::collection::vec(1_usize..80, 1..4),
+    ];
+    let hidden = prop::sample::select(vec![32_usize, 64, 96, 224, 384]);
+    let format = prop::sample::select(vec![Format::F32, Format::F16, Format::Q8]);
+    (any::<u64>(), lengths, hidden, format).prop_map(|(seed, lengths, hidden, format)| Case {
+        seed,
+        lengths,
+        hidden,
+        format,
+    })
+}
+
+/// Weights and activations on one device.
+struct Bench<'a, B> {
+    backend: &'a mut B,
+    random: Random,
+    case: &'a Case,
+    /// Weights must outlive the run of what was recorded with them.
+    kept: Vec<Rc<dyn Any>>,
+}
+
+impl<'a, B: Backend + 'static> Bench<'a, B> {
+    fn new(backend: &'a mut B, case: &'a Case) -> Self {
+        Self { backend, random: Random(case.seed), case, kept: Vec::new() }
+    }
+
+    fn keep<T: 'static>(&mut self, weights: T) -> Rc<T> {
+        let weights = Rc::new(weights);
+        self.kept.push(Rc::clone(&weights) as Rc<dyn Any>);
+        weights
+    }
+
+    fn matrix(&mut self, rows: usize, columns: usize, layout: Layout, format: Format) -> B::Matrix {
+        let values = self.random.values(rows * columns, 0.0, 1.0);
+        let mut matrix = self.backend.matrix(rows, columns, format, layout).expect("it fits");
+        // In two pieces, as a file is read.
+        let cut = (rows / 2).next_multiple_of(4).min(rows);
+        for (first, part) in [(0, &values[..cut * columns]), (cut, &values[cut * columns..])] {
+            if !part.is_empty() {
+                let block = Block::F32(part.to_vec()).into_format(format);
+                self.backend.write_rows(&mut matrix, first, block).expect("it fits");
+            }
+        }
+        matrix
+    }
+
+    fn vector(&mut self, length: usize, center: f32) -> B::Vector {
+        let values = self.random.values(length, center, 0.5);
+        self.backend.vector(&values).expect("it fits")
+    }
+
+    fn norm(&mut self) -> Rc<LayerNorm<B::Vector>> {
+        let norm = self.new_norm();
+        self.keep(norm)
+    }
+
+    fn new_norm(&mut self) -> LayerNorm<B::Vector> {
+        let hidden = self.case.hidden;
+        LayerNorm { weight: self.vector(hidden, 1.0), bias: self.vector(hidden, 0.0), epsilon: 1e-5 }
+    }
+
+    fn dense(&mut self, outputs: usize, inputs: usize) -> Rc<Dense<B::Matrix, B::Vector>> {
+        let weight = self.matrix(outputs, inputs, Layout::Linear, self.case.format);
+        let dense = Dense { weight, bias: self.vector(outputs, 0.0) };
+        self.keep(dense)
+    }
+
+    /// Starts a batch and makes two different activations, by way of the embedding.
+    fn begin(&mut self) -> (B::Rows, B::Rows) {
+        let hidden = self.case.hidden;
+        let format = self.case.format;
+        let mut embeddings = || Embeddings {
+            word: self.matrix(VOCABULARY, hidden, Layout::Table, format),
+            position: self.matrix(POSITIONS, hidden, Layout::Table, Format::F32),
+            norm: self.new_norm(),
+        };
+        let (one, other) = (embeddings(), embeddings());
+        let (one, other) = (self.keep(one), self.keep(other));
+        let batch = self.random.batch(&self.case.lengths, VOCABULARY);
+        self.backend.begin(&batch).expect("it fits");
+        (self.backend.embedding(&one), self.backend.embedding(&other))
+    }
+}
+
+/// Some steps that end in rows, the same on every device.
+trait Operation: Clone + std::fmt::Debug {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows;
+
+    /// The largest difference that rounding explains, given the largest expected value (at least 1).
+    fn tolerance(&self, case: &Case, size: f32) -> f32;
+}
+
+/// Compares the GPU with the reference on generated cases.
+fn check<O: Operation>(operations: impl Strategy<Value = O>) {
+    fn vectors<B: Backend + 'static>(backend: &mut B, case: &Case, operation: &impl Operation) -> Vec<f32> {
+        let mut bench = Bench::new(backend, case);
+        let rows = operation.run(&mut bench);
+        pollster::block_on(bench.backend.read(&rows)).expect("the kernels run")
+    }
+    let mut gpu = pollster::block_on(Gpu::new(Waiting::Polling)).expect("there is a GPU to test on");
+    let gpu = std::cell::RefCell::new(&mut gpu);
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, random).run(&(cases(), operations), |(case, operation)| {
+        let expected = vectors(&mut Cpu::new(), &case, &operation);
+        let mut gpu = gpu.borrow_mut();
+        // The first run makes the buffers; the second one finds them poisoned.
+        vectors(&mut **gpu, &case, &operation);
+        gpu.poison_activations();
+        let found = vectors(&mut **gpu, &case, &operation);
+
+        prop_assert_eq!(found.len(), expected.len());
+        let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
+        let tolerance = operation.tolerance(&case, size);
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let difference = (found - expected).abs();
+            prop_assert!(difference <= tolerance, "value {index} is {found}, not {expected} ± {tolerance}");
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// A sum of `terms` products rounds to within this of a sum in another order, where each is of about the size of
+/// 1: rounding errors add up like a random walk, and 16 standard deviations are never seen.
+fn sum_tolerance(terms: usize) -> f32 {
+    16.0 * EPSILON * (terms as f32).sqrt()
+}
+
+#[derive(Clone, Debug)]
+struct Embedding;
+
+impl Operation for Embedding {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        bench.begin().0
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        size * sum_tolerance(case.hidden)
+    }
+}
+
+#[test]
+fn embedding_looks_up_adds_and_normalizes() {
+    check(Just(Embedding));
+}
+
+#[derive(Clone, Debug)]
+struct Linear {
+    outputs: usize,
+    range: Option<(usize, usize)>,
+    activation: Activation,
+    residual: bool,
+}
+
+impl Operation for Linear {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, other) = bench.begin();
+        let dense = bench.dense(self.outputs, bench.case.hidden);
+        let outputs = self.range.map_or(Outputs::All, |(first, end)| Outputs::Range(first, end));
+        let range = outputs.range(self.outputs);
+        let residual = if self.residual {
+            let dense = bench.dense(range.len(), bench.case.hidden);
+            Some(bench.backend.linear(&other, &dense, Outputs::All, Activation::Identity, None))
+        } else {
+            None
+        };
+        bench.backend.linear(&input, &dense, outputs, self.activation, residual.as_ref())
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        // Inputs reach about 3, weights 1. The shader's erf is good to 1.5e-7, times x; squaring doubles what is relative.
+        3.0 * sum_tolerance(case.hidden) * 2.0 * if self.activation == Activation::SquaredRelu { size } else { 1.0 }
+            + 4e-7 * size
+    }
+}
+
+fn linears() -> impl Strategy<Value = Linear> {
+    let shape = (1_usize..8, any::<bool>(), 0_usize..7).prop_map(|(blocks, part, first)| {
+        let outputs = blocks * 32;
+        let first = (first % blocks) * 32;
+        (outputs, part.then_some((first, outputs)))
+    });
+    (shape, prop::sample::select(Activation::ALL.to_vec()), any::<bool>()).prop_map(
+        |((outputs, range), activation, residual)| Linear { outputs, range, activation, residual },
+    )
+}
+
+#[test]
+fn linear_multiplies_adds_and_activates() {
+    check(linears());
+}
+
+#[derive(Clone, Debug)]
+struct Attention {
+    head_size: usize,
+    heads: usize,
+    queries_are_documents: bool,
+}
+
+impl Operation for Attention {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, _) = bench.begin();
+        let width = self.head_size * self.heads;
+        let dense = bench.dense((3 * width).next_multiple_of(32), bench.case.hidden);
+        let all = bench.backend.linear(&input, &dense, Outputs::All, Activation::Tanh, None);
+        let columns = AttentionColumns { query: 0, key: width, value: 2 * width };
+        let queries = if self.queries_are_documents { bench.backend.first_rows(&all) } else { all.clone() };
+        bench.backend.attention(&queries, &all, columns, self.heads, self.head_size)
+    }
+
+    fn tolerance(&self, case: &Case, _: f32) -> f32 {
+        // The operands' own error passes through, scores of up to √head_size round, and exponentials of them more so.
+        let score = (self.head_size as f32).sqrt() * 3.0 * sum_tolerance(case.hidden);
+        score + 2.0 * sum_tolerance(512)
+    }
+}
+
+#[test]
+fn attention_stays_within_each_document() {
+    let heads = prop::sample::select(vec![(4, 3), (8, 4), (12, 2), (16, 5), (32, 3), (48, 2), (64, 2), (128, 1)]);
+    check((heads, any::<bool>()).prop_map(|((head_size, heads), queries_are_documents)| Attention {
+        head_size,
+        heads,
+        queries_are_documents,
+    }));
+}
+
+#[derive(Clone, Debug)]
+struct Norm {
+    before: bool,
+    after: bool,
+}
+
+impl Operation for Norm {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, other) = bench.begin();
+        let norm = bench.norm();
+        bench.backend.layer_norm(&input, self.before.then_some(&other), &norm, self.after.then_some(&other))
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        2.0 * size * sum_tolerance(case.hidden)
+    }
+}
+
+#[test]
+fn layer_norm_adds_before_and_after() {
+    check((any::<bool>(), any::<bool>()).prop_map(|(before, after)| Norm { before, after }));
+}
+
+#[derive(Clone, Debug)]
+struct Adapter {
+    width: usize,
+    activation: Activation,
+    residual: bool,
+    gated: bool,
+    on_documents: bool,
+}
+
+impl Operation for Adapter {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (mut input, mut other) = bench.begin();
+        let hidden = bench.case.hidden;
+        let weights = BottleneckWeights {
+            hidden,
+            width: self.width,
+            down: bench.random.values(self.width * hidden, 0.0, 0.3),
+            down_bias: bench.random.values(self.width, 0.0, 0.3),
+            activation: self.activation,
+            up: bench.random.values(hidden * self.width, 0.0, 0.3),
+            up_bias: bench.random.values(hidden, 0.0, 0.3),
+        };
+        let dense = bench.backend.bottleneck_weights(&weights).expect("it fits");
+        let bottleneck = bench.keep(Bottleneck { dense, norm_before: None, norm_after: None, gate: None });
+        let gate = Gate { weight: bench.vector(hidden, 0.0), bias: 0.3 };
+        let gate = bench.keep(gate);
+        if self.on_documents && !self.gated {
+            input = bench.backend.first_rows(&input);
+            other = bench.backend.first_rows(&other);
+        }
+        let residual = self.residual.then_some(&other);
+        if self.gated {
+            let gates = bench.backend.gate(&input, &gate);
+            let up = bench.backend.bottleneck(&input, &bottleneck, None);
+            bench.backend.apply_gate(&up, &gates, residual)
+        } else {
+            bench.backend.bottleneck(&input, &bottleneck, residual)
+        }
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        // The error of the units passes through `up`; see `Linear` for the activation.
+        let units = 3.0 * sum_tolerance(case.hidden) * if self.activation == Activation::SquaredRelu { 30.0 } else { 1.0 };
+        units * (self.width as f32).sqrt() + size * sum_tolerance(self.width) + 4e-7 * size
+    }
+}
+
+#[test]
+fn bottleneck_takes_any_width() {
+    let widths = prop::sample::select(vec![1_usize, 2, 3, 4, 7, 24, 48, 65, 130, 192]);
+    let activations = prop::sample::select(Activation::ALL.to_vec());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    check((widths, activations, flags).prop_map(|(width, activation, (residual, gated, on_documents))| Adapter {
+        width,
+        activation,
+        residual,
+        gated,
+        on_documents,
+    }));
+}
+
+#[derive(Clone, Debug)]
+struct Pool {
+    pooling: Pooling,
+    normalize: bool,
+    twice: bool,
+}
+
+impl Operation for Pool {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (mut input, _) = bench.begin();
+        if self.twice {
+            input = bench.backend.first_rows(&input);
+        }
+        bench.backend.pool(&input, self.pooling, self.normalize)
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        size * (sum_tolerance(case.hidden) + sum_tolerance(512))
+    }
+}
+
+#[test]
+fn pool_takes_the_first_row_or_the_mean() {
+    let pooling = prop::sample::select(vec![Pooling::Cls, Pooling::Mean]);
+    check((pooling, any::<bool>(), any::<bool>()).prop_map(|(pooling, normalize, twice)| Pool {
+        pooling,
+        normalize,
+        twice,
+    }));
+}
