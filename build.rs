@@ -163,9 +163,15 @@ impl Shader {
         let in_order = bindings.keys().enumerate().all(|(index, &binding)| index as u32 == binding)
             && order.iter().enumerate().all(|(index, &access)| access == expected(index));
         if !in_order {
-            return Err(format!("{}: bindings are not parameters, inputs, output: {order:?}", self.name).into());
+            return Err(
+                format!("{}: bindings are not parameters, inputs, output: {order:?}", self.name).into()
+            );
         }
-        if !module.entry_points.iter().any(|entry| entry.stage == ShaderStage::Compute && entry.name == "main") {
+        if !module
+            .entry_points
+            .iter()
+            .any(|entry| entry.stage == ShaderStage::Compute && entry.name == "main")
+        {
             return Err(format!("{} has no compute entry point `main`", self.name).into());
         }
         let files: Vec<String> = self.files.iter().map(|(path, _)| path.display().to_string()).collect();

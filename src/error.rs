@@ -17,7 +17,9 @@ pub enum Error {
         hint: String,
     },
     /// A file is there but cannot be what its name says.
-    #[error("{file} is damaged or is not what it claims to be: {problem}. Download it again or check where it comes from.")]
+    #[error(
+        "{file} is damaged or is not what it claims to be: {problem}. Download it again or check where it comes from."
+    )]
     CorruptFile {
         /// Folder and file name.
         file: String,
@@ -59,13 +61,17 @@ pub enum Error {
         problem: String,
     },
     /// There is no GPU to talk to.
-    #[error("WebGPU is not available: {problem}. Use a browser with WebGPU switched on (Chrome, Edge, Firefox or Safari of 2025 and later), or device: 'wasm', which is much slower.")]
+    #[error(
+        "WebGPU is not available: {problem}. Use a browser with WebGPU switched on (Chrome, Edge, Firefox or Safari of 2025 and later), or device: 'wasm', which is much slower."
+    )]
     WebGpuUnavailable {
         /// What the browser or the driver said.
         problem: String,
     },
     /// The device refused an allocation.
-    #[error("The device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q8, or lower the token budget.")]
+    #[error(
+        "The device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q8, or lower the token budget."
+    )]
     OutOfMemory {
         /// What was being allocated.
         what: String,

@@ -147,7 +147,10 @@ mod directory {
     fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         Error::Source {
             code: "model-not-found".to_owned(),
-            message: format!("{} cannot be read: {error}. Check the path and its permissions.", path.display()),
+            message: format!(
+                "{} cannot be read: {error}. Check the path and its permissions.",
+                path.display()
+            ),
         }
     }
 

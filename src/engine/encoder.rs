@@ -89,8 +89,15 @@ fn transformer_layer<B: Backend>(
     let projections = &layer.query_key_value;
     let (input, context) = if only_first_rows {
         let first = backend.first_rows(&hidden);
-        let queries = backend.linear(&first, projections, Outputs::Range(0, width), Activation::Identity, None);
-        let keys_values = backend.linear(&hidden, projections, Outputs::Range(width, 3 * width), Activation::Identity, None);
+        let queries =
+            backend.linear(&first, projections, Outputs::Range(0, width), Activation::Identity, None);
+        let keys_values = backend.linear(
+            &hidden,
+            projections,
+            Outputs::Range(width, 3 * width),
+            Activation::Identity,
+            None,
+        );
         let columns = AttentionColumns { query: 0, key: 0, value: width };
         (first, backend.attention(&queries, &keys_values, columns, heads, head_size))
     } else {

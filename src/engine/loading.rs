@@ -73,7 +73,8 @@ impl<B: Backend> Encoder<B> {
             .transpose()
         };
         let (norm_before, norm_after) = (norm(tensors.norm_before)?, norm(tensors.norm_after)?);
-        let gate = tensors.gate.map(|Gate { weight, bias }| Ok(Gate { weight: backend.vector(&weight)?, bias }));
+        let gate =
+            tensors.gate.map(|Gate { weight, bias }| Ok(Gate { weight: backend.vector(&weight)?, bias }));
         let gate = gate.transpose()?;
         let dense = backend.bottleneck_weights(&tensors.weights)?;
         Ok(Bottleneck { dense, norm_before, norm_after, gate })
@@ -120,7 +121,11 @@ impl<B: Backend, F: File> TensorSource for Uploader<'_, B, F> {
         self.backend.vector(&values)
     }
 
-    async fn positions(&mut self, position: &TensorSpec, token_type: Option<&TensorSpec>) -> Result<B::Matrix> {
+    async fn positions(
+        &mut self,
+        position: &TensorSpec,
+        token_type: Option<&TensorSpec>,
+    ) -> Result<B::Matrix> {
         let (rows, columns) = matrix_shape(position);
         let mut values = self.checkpoint.vector(&position.name).await?;
         if let Some(token_type) = token_type {

@@ -76,7 +76,8 @@ pub trait Backend {
     type Rows: Clone;
 
     /// Room for a matrix of `rows × columns` weights.
-    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout) -> Result<Self::Matrix>;
+    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout)
+    -> Result<Self::Matrix>;
     /// Fills consecutive rows of a matrix; `first_row` and the number of rows are multiples of 4, but at the end.
     fn write_rows(&mut self, matrix: &mut Self::Matrix, first_row: usize, block: Block) -> Result<()>;
     /// A vector of weights.

@@ -80,6 +80,7 @@ pub struct BottleneckWeights {
 /// * sequential: `z = LN(h + x)` if `norm_before_bottleneck`, else `h`; `o = a(z) + residual`;
 ///   then `LN(o + x)` if `norm_after_bottleneck`, else `o`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the published file has them")]
 pub struct Placement {
     /// `is_parallel`.
     pub parallel: bool,
@@ -106,6 +107,7 @@ pub enum BottleneckResidual {
 
 /// `adapter_config.json`, checked to be one that the engine can run.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the published file has them")]
 pub struct AdapterConfig {
     /// The name that the tensor keys carry.
     pub name: String,
@@ -149,6 +151,7 @@ struct AdapterFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the published file has them")]
 struct BottleneckFile {
     architecture: Option<String>,
     mh_adapter: bool,
@@ -250,7 +253,9 @@ impl AdapterFile {
 impl BottleneckFile {
     fn check(self, name: String, has_version: bool, layers: usize) -> Result<AdapterConfig, String> {
         if self.phm_layer {
-            return Err("it has hypercomplex (PHM, Compacter) layers; plain dense bottlenecks are run".to_owned());
+            return Err(
+                "it has hypercomplex (PHM, Compacter) layers; plain dense bottlenecks are run".to_owned()
+            );
         }
         if let Some(kind) = self.inv_adapter {
             return Err(format!("it has an invertible adapter ({kind}); bottlenecks without one are run"));
@@ -267,7 +272,9 @@ impl BottleneckFile {
         let residual = match self.residual_before_ln {
             FlagOrNumber::Flag(true) => BottleneckResidual::DenseOutput,
             FlagOrNumber::Flag(false) => BottleneckResidual::BottleneckInput,
-            FlagOrNumber::Word(word) if word == "post_add" && (self.original_ln_before || self.is_parallel) => {
+            FlagOrNumber::Word(word)
+                if word == "post_add" && (self.original_ln_before || self.is_parallel) =>
+            {
                 BottleneckResidual::BlockSum
             }
             other => return Err(format!("residual_before_ln is {other:?} without original_ln_before")),
@@ -289,8 +296,9 @@ impl BottleneckFile {
                 residual,
                 residual_before_norm_after: self.adapter_residual_before_ln && !self.is_parallel,
             },
-            activation: Activation::from_name(activation)
-                .ok_or_else(|| format!("its non_linearity is {activation:?}; known are {}", Activation::NAMES))?,
+            activation: Activation::from_name(activation).ok_or_else(|| {
+                format!("its non_linearity is {activation:?}; known are {}", Activation::NAMES)
+            })?,
             in_attention: self.mh_adapter,
             in_output: self.output_adapter,
             leave_out: self.leave_out,

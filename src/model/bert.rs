@@ -115,7 +115,9 @@ impl<M, V> Bert<M, V> {
                     bias: source.vector(&[qb, kb, vb]).await?,
                 },
                 attention_output: dense(source, names.attention_output(layer)).await?,
-                attention_norm: names.load_norm(source, &format!("{prefix}.attention.output.LayerNorm")).await?,
+                attention_norm: names
+                    .load_norm(source, &format!("{prefix}.attention.output.LayerNorm"))
+                    .await?,
                 intermediate: dense(source, names.intermediate(layer)).await?,
                 output: dense(source, names.output(layer)).await?,
                 output_norm: names.load_norm(source, &format!("{prefix}.output.LayerNorm")).await?,
@@ -130,10 +132,7 @@ async fn dense<S: TensorSource>(
     source: &mut S,
     [weight, bias]: [TensorSpec; 2],
 ) -> Result<Dense<S::Matrix, S::Vector>> {
-    Ok(Dense {
-        weight: source.matrix(&[weight], Layout::Linear).await?,
-        bias: source.vector(&[bias]).await?,
-    })
+    Ok(Dense { weight: source.matrix(&[weight], Layout::Linear).await?, bias: source.vector(&[bias]).await? })
 }
 
 /// Names and shapes, in one place for checking and for loading.

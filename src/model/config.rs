@@ -57,8 +57,9 @@ impl Config {
         let file = file.ok_or_else(|| Error::FileMissing {
             folder: folder.name().to_owned(),
             file: "config.json".to_owned(),
-            hint: "Check the model's name; an adapter goes into `adapters`, over the model it was trained on."
-                .to_owned(),
+            hint:
+                "Check the model's name; an adapter goes into `adapters`, over the model it was trained on."
+                    .to_owned(),
         })?;
         let name = format!("{}/config.json", folder.name());
         file.check_architecture()?;
@@ -71,10 +72,7 @@ impl Config {
             attention_heads: file.num_attention_heads.ok_or_else(|| missing("num_attention_heads"))?,
             intermediate_size: file.intermediate_size.ok_or_else(|| missing("intermediate_size"))?,
             activation: Activation::from_name(activation).ok_or_else(|| {
-                Error::unsupported(format!(
-                    "hidden_act is {activation:?}; known are {}",
-                    Activation::NAMES
-                ))
+                Error::unsupported(format!("hidden_act is {activation:?}; known are {}", Activation::NAMES))
             })?,
             layer_norm_epsilon: file.layer_norm_eps.unwrap_or(1e-12),
             positions: file.max_position_embeddings.unwrap_or(512),

@@ -57,6 +57,7 @@ struct Module {
 /// `1_Pooling/config.json`, in the old spelling with booleans and in the new one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the published file has them")]
 struct PoolingFile {
     pooling_mode: Option<String>,
     pooling_mode_cls_token: bool,

@@ -12,9 +12,9 @@ use crate::engine::loading::{WEIGHTS, open_weights};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, read_file, read_json};
 use crate::model::{Config, bert};
+use crate::weights::Checkpoint;
 use crate::weights::format::{Block, Format, GROUP};
 use crate::weights::safetensors::scales_key;
-use crate::weights::Checkpoint;
 
 /// Files beside the weights that a converted folder keeps as they are.
 const KEPT: [&str; 8] = [
@@ -55,7 +55,8 @@ async fn described_config(folder: &impl Folder, format: Format) -> Result<Vec<u8
         _ => json!({ "quant_method": "specter-web", "dtype": format.name() }),
     };
     config.insert("quantization".to_owned(), quantization);
-    let mut text = serde_json::to_string_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
+    let mut text =
+        serde_json::to_string_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
     text.push('\n');
     Ok(text.into_bytes())
 }
@@ -69,7 +70,8 @@ async fn weights<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Result<
     let mut stored: Vec<(String, Stored)> = Vec::new();
     for name in checkpoint.tensors() {
         let shape = checkpoint.shape(name).unwrap_or_default().to_vec();
-        let is_float = matches!(checkpoint.dtype(name), Some(Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::I8));
+        let is_float =
+            matches!(checkpoint.dtype(name), Some(Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::I8));
         let [rows, columns] = match *shape.as_slice() {
             [length] => [length, 1],
             [rows, columns] => [rows, columns],
@@ -91,7 +93,8 @@ async fn weights<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Result<
             Block::F16(values) => stored.push((name.to_owned(), (Dtype::F16, shape, le(&values)))),
             Block::Q8 { quants, scales } => {
                 stored.push((name.to_owned(), (Dtype::I8, shape, le(&quants))));
-                stored.push((scales_key(name), (Dtype::F16, vec![rows, columns / GROUP], le::<f16>(&scales))));
+                stored
+                    .push((scales_key(name), (Dtype::F16, vec![rows, columns / GROUP], le::<f16>(&scales))));
             }
         }
     }

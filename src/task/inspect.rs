@@ -124,7 +124,12 @@ impl fmt::Display for ModelDescription {
         writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
         writeln!(f, "  parameters {:.1} million", self.parameters as f64 / 1e6)?;
         for format in [Format::F32, Format::F16, Format::Q8] {
-            writeln!(f, "  on a device as {}: {:.1} MB", format.name(), self.device_bytes(format) as f64 / 1e6)?;
+            writeln!(
+                f,
+                "  on a device as {}: {:.1} MB",
+                format.name(),
+                self.device_bytes(format) as f64 / 1e6
+            )?;
         }
         if !self.ignored.is_empty() {
             writeln!(f, "  ignored: {}", self.ignored.join(", "))?;
@@ -141,7 +146,11 @@ impl fmt::Display for AdapterDescription {
             (true, false) => "after attention",
             _ => "after the output",
         };
-        writeln!(f, "bottleneck adapter {:?}: runs over a BERT of hidden size {}", config.name, self.hidden_size)?;
+        writeln!(
+            f,
+            "bottleneck adapter {:?}: runs over a BERT of hidden size {}",
+            config.name, self.hidden_size
+        )?;
         writeln!(f, "  {places}, {:?}, scaling {:?}", config.activation, config.scaling)?;
         if !config.leave_out.is_empty() {
             writeln!(f, "  leaves out layers {:?}", config.leave_out)?;

@@ -25,7 +25,7 @@ struct TokenizerConfig {
     do_lower_case: bool,
     strip_accents: Option<bool>,
     tokenize_chinese_chars: bool,
-    model_max_length: Option<f64>,
+    model_max_length: Option<serde_json::Number>,
     unk_token: TokenName,
     cls_token: TokenName,
     sep_token: TokenName,
@@ -75,7 +75,7 @@ struct SentenceBertConfig {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or builds BERT's WordPiece tokenizer from `vocab.txt` and
+    /// Reads `tokenizer.json`, or builds BERT's `WordPiece` tokenizer from `vocab.txt` and
     /// `tokenizer_config.json`.
     ///
     /// Documents are cut at `max_length` tokens or, without it, at what the folder says
@@ -91,8 +91,9 @@ impl Tokenizer {
             read_json(folder, "sentence_bert_config.json").await?.unwrap_or_default();
 
         // Some tokenizers say 1e30 for "no limit".
-        let own_limit = config.model_max_length.filter(|&limit| (3.0..1e6).contains(&limit));
-        let published = sentence.max_seq_length.or(own_limit.map(|limit| limit as usize));
+        let own_limit = config.model_max_length.as_ref().and_then(serde_json::Number::as_u64);
+        let own_limit = own_limit.and_then(|limit| usize::try_from(limit).ok());
+        let published = sentence.max_seq_length.or(own_limit);
         if let Some(asked) = max_length
             && !(3..=positions).contains(&asked)
         {

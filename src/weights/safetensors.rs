@@ -50,7 +50,10 @@ impl<F: File> Checkpoint<F> {
         let size = open.size();
 
         if size < 8 {
-            return Err(Error::corrupt(name, format!("it has {size} bytes, too few for a safetensors header")));
+            return Err(Error::corrupt(
+                name,
+                format!("it has {size} bytes, too few for a safetensors header"),
+            ));
         }
         let prefix = open.read(0..8).await?;
         let header_size = u64::from_le_bytes(prefix.try_into().unwrap_or([0; 8]));
@@ -234,8 +237,14 @@ mod tests {
         assert_eq!(code_of(file(good, 16)), None);
         assert_eq!(code_of(file(good, 15)), corrupt, "truncated");
         assert_eq!(code_of(file(good, 17)), corrupt, "trailing bytes");
-        assert_eq!(code_of(file(r#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,16]}}"#, 16)), corrupt);
-        assert_eq!(code_of(file(r#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[4,20]}}"#, 20)), corrupt);
+        assert_eq!(
+            code_of(file(r#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,16]}}"#, 16)),
+            corrupt
+        );
+        assert_eq!(
+            code_of(file(r#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[4,20]}}"#, 20)),
+            corrupt
+        );
         let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,9],"data_offsets":[0,16]}}"#;
         assert_eq!(code_of(file(huge, 16)), corrupt);
         assert_eq!(code_of(file("{not json", 0)), corrupt);

@@ -7,7 +7,7 @@ use specter_web::text::Document;
 use specter_web::weights::Format;
 
 use crate::devices::on_every_device;
-use crate::fixtures::{MiniLm, cosine, directory, largest_difference, read};
+use crate::fixtures::{MiniLm, Paper, cosine, directory, largest_difference, read};
 
 const MODEL: &str = "models/all-MiniLM-L6-v2";
 const CONVERTED: &str = "models/all-MiniLM-L6-v2-q8";
@@ -26,7 +26,7 @@ async fn load<B: Backend>(model: &str, format: Format, backend: B) -> Specter<B>
 
 fn goldens() -> (MiniLm, Vec<Document>) {
     let goldens: MiniLm = read("tests/fixtures/minilm/goldens.json");
-    let documents = goldens.papers.iter().map(|paper| paper.document()).collect();
+    let documents = goldens.papers.iter().map(Paper::document).collect();
     (goldens, documents)
 }
 

@@ -9,7 +9,7 @@ use specter_web::text::Document;
 use specter_web::weights::Format;
 
 use crate::devices::on_every_device;
-use crate::fixtures::{TinyBert, cosine, directory, largest_difference, path, read};
+use crate::fixtures::{Paper, TinyBert, cosine, directory, largest_difference, path, read};
 
 const MODEL: &str = "tests/fixtures/tiny-bert";
 
@@ -38,7 +38,7 @@ fn adapter_cases(goldens: &TinyBert) -> impl Iterator<Item = &str> {
 }
 
 fn documents(goldens: &TinyBert) -> Vec<Document> {
-    goldens.papers.iter().map(|paper| paper.document()).collect()
+    goldens.papers.iter().map(Paper::document).collect()
 }
 
 #[test]

@@ -137,23 +137,27 @@ fn check<O: Operation>(operations: impl Strategy<Value = O>) {
     let gpu = std::cell::RefCell::new(&mut gpu);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let outcome = TestRunner::new_with_rng(config, random).run(&(cases(), operations), |(case, operation)| {
-        let expected = vectors(&mut Cpu::new(), &case, &operation);
-        let mut gpu = gpu.borrow_mut();
-        // The first run makes the buffers; the second one finds them poisoned.
-        vectors(&mut **gpu, &case, &operation);
-        gpu.poison_activations();
-        let found = vectors(&mut **gpu, &case, &operation);
+    let outcome =
+        TestRunner::new_with_rng(config, random).run(&(cases(), operations), |(case, operation)| {
+            let expected = vectors(&mut Cpu::new(), &case, &operation);
+            let mut gpu = gpu.borrow_mut();
+            // The first run makes the buffers; the second one finds them poisoned.
+            vectors(&mut **gpu, &case, &operation);
+            gpu.poison_activations();
+            let found = vectors(&mut **gpu, &case, &operation);
 
-        prop_assert_eq!(found.len(), expected.len());
-        let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
-        let tolerance = operation.tolerance(&case, size);
-        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
-            let difference = (found - expected).abs();
-            prop_assert!(difference <= tolerance, "value {index} is {found}, not {expected} ± {tolerance}");
-        }
-        Ok(())
-    });
+            prop_assert_eq!(found.len(), expected.len());
+            let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
+            let tolerance = operation.tolerance(&case, size);
+            for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let difference = (found - expected).abs();
+                prop_assert!(
+                    difference <= tolerance,
+                    "value {index} is {found}, not {expected} ± {tolerance}"
+                );
+            }
+            Ok(())
+        });
     if let Err(error) = outcome {
         panic!("{error}");
     }
@@ -208,7 +212,9 @@ impl Operation for Linear {
 
     fn tolerance(&self, case: &Case, size: f32) -> f32 {
         // Inputs reach about 3, weights 1. The shader's erf is good to 1.5e-7, times x; squaring doubles what is relative.
-        3.0 * sum_tolerance(case.hidden) * 2.0 * if self.activation == Activation::SquaredRelu { size } else { 1.0 }
+        3.0 * sum_tolerance(case.hidden)
+            * 2.0
+            * if self.activation == Activation::SquaredRelu { size } else { 1.0 }
             + 4e-7 * size
     }
 }
@@ -219,14 +225,48 @@ fn linears() -> impl Strategy<Value = Linear> {
         let first = (first % blocks) * 32;
         (outputs, part.then_some((first, outputs)))
     });
-    (shape, prop::sample::select(Activation::ALL.to_vec()), any::<bool>()).prop_map(
-        |((outputs, range), activation, residual)| Linear { outputs, range, activation, residual },
-    )
+    (shape, prop::sample::select(Activation::ALL.to_vec()), any::<bool>())
+        .prop_map(|((outputs, range), activation, residual)| Linear { outputs, range, activation, residual })
 }
 
 #[test]
 fn linear_multiplies_adds_and_activates() {
     check(linears());
+}
+
+/// Weights of zero leave nothing but the function of the bias, without the rounding of a sum to hide in.
+#[derive(Clone, Debug)]
+struct ActivationAlone {
+    activation: Activation,
+    reach: f32,
+}
+
+impl Operation for ActivationAlone {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, _) = bench.begin();
+        let (outputs, inputs) = (512, bench.case.hidden);
+        let mut weight = bench.backend.matrix(outputs, inputs, Format::F32, Layout::Linear).expect("it fits");
+        let zeros = Block::F32(vec![0.0; outputs * inputs]);
+        bench.backend.write_rows(&mut weight, 0, zeros).expect("it fits");
+        let bias = bench.random.values(outputs, 0.0, self.reach);
+        let bias = bench.backend.vector(&bias).expect("it fits");
+        let dense = bench.keep(Dense { weight, bias });
+        bench.backend.linear(&input, &dense, Outputs::All, self.activation, None)
+    }
+
+    fn tolerance(&self, _: &Case, size: f32) -> f32 {
+        // The shader's erf is good to 1.5e-7, times half of x and once more for rounding.
+        4e-7 * size
+    }
+}
+
+#[test]
+fn each_activation_is_that_of_the_reference() {
+    let reaches = prop::sample::select(vec![0.1_f32, 1.0, 4.0, 30.0]);
+    check(
+        (prop::sample::select(Activation::ALL.to_vec()), reaches)
+            .prop_map(|(activation, reach)| ActivationAlone { activation, reach }),
+    );
 }
 
 #[derive(Clone, Debug)]
@@ -256,7 +296,8 @@ impl Operation for Attention {
 
 #[test]
 fn attention_stays_within_each_document() {
-    let heads = prop::sample::select(vec![(4, 3), (8, 4), (12, 2), (16, 5), (32, 3), (48, 2), (64, 2), (128, 1)]);
+    let heads =
+        prop::sample::select(vec![(4, 3), (8, 4), (12, 2), (16, 5), (32, 3), (48, 2), (64, 2), (128, 1)]);
     check((heads, any::<bool>()).prop_map(|((head_size, heads), queries_are_documents)| Attention {
         head_size,
         heads,
@@ -329,7 +370,9 @@ impl Operation for Adapter {
 
     fn tolerance(&self, case: &Case, size: f32) -> f32 {
         // The error of the units passes through `up`; see `Linear` for the activation.
-        let units = 3.0 * sum_tolerance(case.hidden) * if self.activation == Activation::SquaredRelu { 30.0 } else { 1.0 };
+        let units = 3.0
+            * sum_tolerance(case.hidden)
+            * if self.activation == Activation::SquaredRelu { 30.0 } else { 1.0 };
         units * (self.width as f32).sqrt() + size * sum_tolerance(self.width) + 4e-7 * size
     }
 }
@@ -339,12 +382,8 @@ fn bottleneck_takes_any_width() {
     let widths = prop::sample::select(vec![1_usize, 2, 3, 4, 7, 24, 48, 65, 130, 192]);
     let activations = prop::sample::select(Activation::ALL.to_vec());
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    check((widths, activations, flags).prop_map(|(width, activation, (residual, gated, on_documents))| Adapter {
-        width,
-        activation,
-        residual,
-        gated,
-        on_documents,
+    check((widths, activations, flags).prop_map(|(width, activation, (residual, gated, on_documents))| {
+        Adapter { width, activation, residual, gated, on_documents }
     }));
 }
 

@@ -28,7 +28,7 @@ enum Command {
     Convert(convert::Convert),
     /// Say what a model or adapter folder is, what would run, and how large it is.
     Inspect {
-        /// A folder with config.json or adapter_config.json.
+        /// A folder with `config.json` or `adapter_config.json`.
         folder: PathBuf,
     },
     /// Write every shader as the GPU gets it, for other validators.

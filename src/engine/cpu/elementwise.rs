@@ -14,11 +14,14 @@ pub fn activate(activation: Activation, x: f32) -> f32 {
         Activation::Gelu => gelu(x),
         Activation::ClippedGelu => gelu(x).clamp(-10.0, 10.0),
         Activation::Laplace => {
-            0.5 * (1.0 + libm::erff((x - 0.707_107) / (0.282_095 * std::f32::consts::SQRT_2)))
+            // transformers' own constants, near to 1/√2 and 1/√(4π).
+            const CENTER: f32 = 707_107e-6;
+            const SPREAD: f32 = 282_095e-6;
+            0.5 * (1.0 + libm::erff((x - CENTER) / (SPREAD * std::f32::consts::SQRT_2)))
         }
         Activation::GeluTanh => {
             // √(2/π)
-            let inner = 0.797_884_56 * (x + 0.044_715 * x * x * x);
+            let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
             0.5 * x * (1.0 + inner.tanh())
         }
         Activation::QuickGelu => x * sigmoid(1.702 * x),

@@ -16,7 +16,8 @@ pub(super) fn layer_norm(
         let variance = row.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / row.len() as f32;
         let inverse = (variance + norm.epsilon).sqrt().recip();
         let parameters = norm.weight.iter().zip(&norm.bias);
-        let normed = row.iter().zip(parameters).map(|(x, (weight, bias))| (x - mean) * inverse * weight + bias);
+        let normed =
+            row.iter().zip(parameters).map(|(x, (weight, bias))| (x - mean) * inverse * weight + bias);
         add(normed.collect(), after.map(|after| after.row(index)))
     })
 }

@@ -14,12 +14,12 @@ pub(super) fn linear(
     residual: Option<&Rows>,
 ) -> Rows {
     let width = outputs.len();
-    let mut out = vec![0.0; input.iter().len() * width];
+    let mut out = vec![0.0; input.each().len() * width];
     // Outputs outside, so that each row of weights is unpacked once.
     for (column, output) in outputs.enumerate() {
         let weight = dense.weight.row(output);
         let bias = dense.bias.get(output).copied().unwrap_or_default();
-        for (x, y) in input.iter().zip(out.iter_mut().skip(column).step_by(width)) {
+        for (x, y) in input.each().zip(out.iter_mut().skip(column).step_by(width)) {
             *y = activate(activation, dot(x, &weight) + bias);
         }
     }

@@ -38,7 +38,9 @@ impl Cpu {
 
     fn documents_of(&self, rows: &Rows) -> Vec<usize> {
         match rows.of {
-            RowsOf::Tokens => self.batch.document_of_row().iter().map(|&document| document as usize).collect(),
+            RowsOf::Tokens => {
+                self.batch.document_of_row().iter().map(|&document| document as usize).collect()
+            }
             RowsOf::Documents => (0..self.batch.documents()).collect(),
         }
     }
@@ -66,10 +68,10 @@ impl Matrix {
             Block::Q8 { quants, scales } => {
                 let group = crate::weights::format::GROUP;
                 let scales = scales.get(values.start / group..values.end / group);
-                quants.get(values).zip(scales).map(|(quants, scales)| Block::Q8 {
-                    quants: quants.to_vec(),
-                    scales: scales.to_vec(),
-                })
+                quants
+                    .get(values)
+                    .zip(scales)
+                    .map(|(quants, scales)| Block::Q8 { quants: quants.to_vec(), scales: scales.to_vec() })
             }
         };
         slice.map_or_else(|| vec![0.0; self.columns], |block| block.to_f32())
@@ -89,7 +91,7 @@ impl Rows {
         Self { of, width, values: values.into() }
     }
 
-    fn iter(&self) -> std::slice::ChunksExact<'_, f32> {
+    fn each(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.width)
     }
 
@@ -99,7 +101,7 @@ impl Rows {
 
     /// Makes rows of another width, each from one of these and its index.
     fn map(&self, width: usize, mut row: impl FnMut(usize, &[f32]) -> Vec<f32>) -> Self {
-        let values = self.iter().enumerate().flat_map(|(index, input)| row(index, input)).collect();
+        let values = self.each().enumerate().flat_map(|(index, input)| row(index, input)).collect();
         Self::new(self.of, width, values)
     }
 }

@@ -153,5 +153,5 @@ impl Arena {
 /// A buffer without a check of its size: where it is too large, the device reports it when the batch is read.
 fn raw(device: &Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
     let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-    device.device.create_buffer(&descriptor)
+    device.handle.create_buffer(&descriptor)
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// An open device.
 pub(super) struct Device {
-    pub(super) device: wgpu::Device,
+    pub(super) handle: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
     vendor: String,
@@ -103,7 +103,7 @@ impl Device {
         Ok(Self {
             vendor: if adapter.vendor == 0 { String::new() } else { format!("{:#06x}", adapter.vendor) },
             adapter,
-            device,
+            handle: device,
             queue,
             limits,
             fault,
@@ -126,8 +126,9 @@ impl Device {
                 what: format!("a buffer of {} MB for {label}; it allows {} MB", size >> 20, limit >> 20),
             });
         }
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        Ok(self.device.create_buffer(&descriptor))
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        Ok(self.handle.create_buffer(&descriptor))
     }
 
     /// The first fault, if there was one.
@@ -142,7 +143,7 @@ impl Device {
     pub(super) fn watch_uploads(&self) {
         self.uploads.borrow_mut().get_or_insert_with(|| {
             [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
-                .map(|filter| self.device.push_error_scope(filter))
+                .map(|filter| self.handle.push_error_scope(filter))
         });
     }
 
@@ -178,7 +179,11 @@ impl Device {
     pub(super) fn info(&self) -> DeviceInfo {
         DeviceInfo {
             kind: "webgpu",
-            adapter: if self.adapter.name.is_empty() { "unnamed".to_owned() } else { self.adapter.name.clone() },
+            adapter: if self.adapter.name.is_empty() {
+                "unnamed".to_owned()
+            } else {
+                self.adapter.name.clone()
+            },
             vendor: self.vendor.clone(),
             backend: format!("{:?}", self.adapter.backend),
             software: self.is_software(),
@@ -191,6 +196,6 @@ impl Drop for Device {
     /// A browser frees a device when it collects garbage, which may be never; this is now.
     fn drop(&mut self) {
         self.uploads.borrow_mut().take();
-        self.device.destroy();
+        self.handle.destroy();
     }
 }

@@ -131,7 +131,8 @@ impl Gpu {
     fn weights(&self, bytes: usize, label: &str) -> Result<Weights> {
         // Kernels read vectors of 16 bytes.
         let size = (bytes.max(16) as u64).next_multiple_of(16);
-        let buffer = self.device.buffer(label, size, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST)?;
+        let buffer =
+            self.device.buffer(label, size, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST)?;
         self.weights.bytes.set(self.weights.bytes.get() + size);
         Ok(Weights { buffer, id: self.device.next_id(), account: Rc::clone(&self.weights) })
     }
@@ -189,9 +190,8 @@ impl Backend for Gpu {
         let queue = &self.device.queue;
         let first_value = first_row * matrix.columns;
         let (values, scales) = packing::pack(block.into_format(matrix.format), matrix.columns, matrix.layout);
-        let value_bytes = matrix.format.bytes(first_row, matrix.columns) - scales.as_ref().map_or(0, |_| {
-            first_value / GROUP * 2
-        });
+        let value_bytes = matrix.format.bytes(first_row, matrix.columns)
+            - scales.as_ref().map_or(0, |_| first_value / GROUP * 2);
         queue.write_buffer(&matrix.values.buffer, value_bytes as u64, &values);
         if let (Some(buffer), Some(scales)) = (&matrix.scales, scales) {
             queue.write_buffer(&buffer.buffer, (first_value / GROUP * 2) as u64, &scales);
@@ -288,10 +288,7 @@ impl Backend for Gpu {
             &self.device,
             &Kernel {
                 shader: by_format(weight.format, shaders),
-                constants: &[
-                    ("ACTIVATION", activation.number()),
-                    ("HAS_RESIDUAL", flag(residual.is_some())),
-                ],
+                constants: &[("ACTIVATION", activation.number()), ("HAS_RESIDUAL", flag(residual.is_some()))],
                 params: &LinearParams {
                     inputs: (weight.columns / 4) as u32,
                     output_tiles: output_tiles as u32,
@@ -351,7 +348,13 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows.div_ceil(64), heads],
-                operations: product(&[4, rows, self.tokens.div_ceil(self.documents.max(1)), heads, head_size]),
+                operations: product(&[
+                    4,
+                    rows,
+                    self.tokens.div_ceil(self.documents.max(1)),
+                    heads,
+                    head_size,
+                ]),
             },
         );
         out

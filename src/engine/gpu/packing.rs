@@ -87,7 +87,8 @@ mod tests {
     fn blocks_of_four_rows_land_end_to_end() {
         let values: Vec<f32> = (0..8 * 32).map(|value| value as f32).collect();
         let whole = pack(Block::F32(values.clone()), 32, Layout::Linear).0;
-        let halves = values.chunks(4 * 32).flat_map(|half| pack(Block::F32(half.to_vec()), 32, Layout::Linear).0);
+        let halves =
+            values.chunks(4 * 32).flat_map(|half| pack(Block::F32(half.to_vec()), 32, Layout::Linear).0);
         assert_eq!(whole, halves.collect::<Vec<u8>>());
     }
 }

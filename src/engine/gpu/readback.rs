@@ -60,7 +60,7 @@ pub(super) async fn read(
     match waiting {
         Waiting::EventLoop => {}
         Waiting::Polling => {
-            let polled = device.device.poll(wgpu::PollType::wait_indefinitely());
+            let polled = device.handle.poll(wgpu::PollType::wait_indefinitely());
             polled.map_err(|error| Error::DeviceLost { reason: error.to_string() })?;
         }
         Waiting::Nudging(pause) => {

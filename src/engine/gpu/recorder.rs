@@ -68,7 +68,7 @@ pub(super) struct Kernel<'a, P> {
 type PipelineKey = (&'static str, Vec<(&'static str, u64)>);
 
 struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
+    compute: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     dispatches: u64,
 }
@@ -92,7 +92,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(device: &Device) -> Self {
-        let params_buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
+        let params_buffer = device.handle.create_buffer(&wgpu::BufferDescriptor {
             label: Some("parameters"),
             size: (DISPATCHES_PER_FLUSH * PARAMS_STRIDE) as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
@@ -129,7 +129,7 @@ impl Recorder {
         let key: PipelineKey = (kernel.shader.name, constants);
         if !self.pipelines.contains_key(&key) {
             let module = self.modules.entry(kernel.shader.name).or_insert_with(|| {
-                device.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                device.handle.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some(kernel.shader.name),
                     source: wgpu::ShaderSource::Wgsl(kernel.shader.source.into()),
                 })
@@ -152,7 +152,7 @@ impl Recorder {
                 binding,
                 resource: bound.buffer.as_entire_binding(),
             });
-            Rc::new(device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            Rc::new(device.handle.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(kernel.shader.name),
                 layout: &pipeline.layout,
                 entries: &std::iter::once(params).chain(storage).collect::<Vec<_>>(),
@@ -163,7 +163,7 @@ impl Recorder {
         self.params.extend_from_slice(bytemuck::bytes_of(kernel.params));
         self.params.resize(self.params.len().next_multiple_of(PARAMS_STRIDE), 0);
         self.dispatches.push(Dispatch {
-            pipeline: pipeline.pipeline.clone(),
+            pipeline: pipeline.compute.clone(),
             bind_group: Rc::clone(bind_group),
             params_offset,
             workgroups: kernel.workgroups.map(|count| count as u32),
@@ -174,11 +174,8 @@ impl Recorder {
     /// Runs what was recorded, and `at_end` behind it, in submissions of bounded size.
     pub(super) fn submit(&mut self, device: &Device, at_end: impl FnOnce(&mut wgpu::CommandEncoder)) {
         device.queue.write_buffer(&self.params_buffer, 0, &self.params);
-        let most = if device.is_software() {
-            OPERATIONS_PER_SOFTWARE_SUBMISSION
-        } else {
-            OPERATIONS_PER_SUBMISSION
-        };
+        let most =
+            if device.is_software() { OPERATIONS_PER_SOFTWARE_SUBMISSION } else { OPERATIONS_PER_SUBMISSION };
         let mut rest = self.dispatches.as_slice();
         let mut at_end = Some(at_end);
         loop {
@@ -191,7 +188,8 @@ impl Recorder {
             let (now, later) = rest.split_at(count.count());
             rest = later;
 
-            let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder =
+                device.handle.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for dispatch in now {
                 let [x, y] = dispatch.workgroups;
@@ -224,7 +222,8 @@ impl Recorder {
             .pipelines
             .iter()
             .map(|((name, constants), pipeline)| {
-                let constants = constants.iter().map(|&(name, bits)| format!("{name}={}", f64::from_bits(bits)));
+                let constants =
+                    constants.iter().map(|&(name, bits)| format!("{name}={}", f64::from_bits(bits)));
                 KernelInfo {
                     name: (*name).to_owned(),
                     variant: constants.collect::<Vec<_>>().join(" "),
@@ -232,7 +231,8 @@ impl Recorder {
                 }
             })
             .collect();
-        kernels.sort_unstable_by(|left, right| (&left.name, &left.variant).cmp(&(&right.name, &right.variant)));
+        kernels
+            .sort_unstable_by(|left, right| (&left.name, &left.variant).cmp(&(&right.name, &right.variant)));
         kernels
     }
 }
@@ -252,7 +252,7 @@ impl Pipeline {
                 .chain((1..=inputs).map(|binding| entry(binding, storage(true), false)))
                 .chain([entry(inputs + 1, storage(false), false)])
                 .collect();
-        let device = &device.device;
+        let device = &device.handle;
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(kernel.shader.name),
             entries: &entries,
@@ -262,7 +262,7 @@ impl Pipeline {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        let compute = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.shader.name),
             layout: Some(&pipeline_layout),
             module,
@@ -273,6 +273,6 @@ impl Pipeline {
             },
             cache: None,
         });
-        Self { pipeline, layout, dispatches: 0 }
+        Self { compute, layout, dispatches: 0 }
     }
 }
