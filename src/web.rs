@@ -142,7 +142,10 @@ impl Folder for PageFolder {
 
 impl File for web_sys::Blob {
     fn size(&self) -> u64 {
-        web_sys::Blob::size(self) as u64
+        // A Blob's size is a whole number that is never negative.
+        #[expect(clippy::cast_sign_loss, reason = "see above")]
+        let size = web_sys::Blob::size(self) as u64;
+        size
     }
 
     async fn read(&self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
@@ -248,8 +251,8 @@ struct Info {
 
 /// A model on one of the devices.
 enum Model {
-    Gpu(Specter<Gpu>),
-    Cpu(Specter<Cpu>),
+    Gpu(Box<Specter<Gpu>>),
+    Cpu(Box<Specter<Cpu>>),
 }
 
 /// The same call on whichever device it is.
@@ -306,9 +309,9 @@ impl Engine {
                 specter.warm_up().await?;
                 callbacks.load_progress("pipelines", 1, 1);
                 callbacks.check_stop()?;
-                Model::Gpu(specter)
+                Model::Gpu(Box::new(specter))
             }
-            Some("wasm") => Model::Cpu(Specter::load(&folder, load, Cpu::new(), on_layer).await?),
+            Some("wasm") => Model::Cpu(Box::new(Specter::load(&folder, load, Cpu::new(), on_layer).await?)),
             Some(other) => {
                 let problem = format!("device is {other:?}; it can be 'auto', 'webgpu' or 'wasm'");
                 return Err(Error::InvalidOption { problem }.into());

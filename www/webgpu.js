@@ -29,13 +29,10 @@ export function requireWebGpu(device) {
  */
 export async function describeAdapter(device) {
   if (device === 'wasm') return undefined;
-  /** @type {{ requestAdapter(options: object): Promise<{ info?: Record<string, unknown> } | null> } | undefined} */
+  /** @type {GPU | undefined} */
   const gpu = Reflect.get(navigator, 'gpu');
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
-  const told = (/** @type {string} */ key) => {
-    const value = adapter?.info?.[key];
-    return typeof value === 'string' ? value.trim() : '';
-  };
+  const told = (/** @type {keyof GPUAdapterInfo} */ key) => String(adapter?.info?.[key] ?? '').trim();
   const vendor = told('vendor');
   const name = [told('description') || told('device'), told('architecture')].filter(Boolean).join(', ') || vendor;
   return name ? { name, vendor } : undefined;
