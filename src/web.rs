@@ -364,6 +364,7 @@ impl Engine {
             adapter: fields.adapter,
             pooling: fields.pooling.as_deref().map(Pooling::from_name).transpose()?,
             normalize: fields.normalize,
+            layers: None,
         };
         let on_batch = |done: usize, total: usize| {
             callbacks.progress(&[done.into(), total.into()]);

@@ -28,24 +28,36 @@ pub struct Encoder<B: Backend> {
     pub backend: B,
 }
 
+/// What is wanted of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Which token rows make a document's vector.
+    pub pooling: Pooling,
+    /// Whether it is scaled to length 1.
+    pub normalize: bool,
+    /// How many layers are run, at most; for finding the one that is wrong.
+    pub layers: usize,
+}
+
 impl<B: Backend> Encoder<B> {
     /// One vector a document, `(D, H)` row-major.
     pub async fn encode(
         &mut self,
         batch: &Batch,
         adapter: Option<&AdapterOn<B>>,
-        pooling: Pooling,
-        normalize: bool,
+        output: Output,
     ) -> Result<Vec<f32>> {
         let Self { config, bert, backend } = self;
+        let Output { pooling, normalize, layers } = output;
+        let last = layers.min(bert.layers.len());
         backend.begin(batch)?;
         let mut hidden = backend.embedding(&bert.embeddings);
-        for (index, layer) in bert.layers.iter().enumerate() {
+        for (index, layer) in bert.layers.iter().enumerate().take(last) {
             let adapter = adapter.and_then(|adapter| {
                 adapter.layers.get(&index).map(|layer| LayerAdapter { placement: adapter.placement, layer })
             });
             let only_first_rows = pooling == Pooling::Cls
-                && index + 1 == bert.layers.len()
+                && index + 1 == last
                 && !adapter.as_ref().is_some_and(LayerAdapter::reads_all_rows);
             hidden = transformer_layer(backend, config, layer, adapter.as_ref(), hidden, only_first_rows);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::encoder::AdapterOn;
+use crate::engine::encoder::{AdapterOn, Output};
 use crate::engine::{Backend, Encoder};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -44,6 +44,8 @@ pub struct EmbedOptions {
     pub pooling: Option<Pooling>,
     /// Whether vectors are scaled to length 1; `None`: what the model's files say.
     pub normalize: Option<bool>,
+    /// Stop after this many layers; `None`: all of them. Where two devices disagree, this finds the layer.
+    pub layers: Option<usize>,
 }
 
 /// One vector a document.
@@ -136,8 +138,11 @@ impl<B: Backend> Specter<B> {
             Some(name) => Some(self.adapters.get(name).ok_or_else(|| self.unknown_adapter(name))?),
             None => None,
         };
-        let pooling = options.pooling.unwrap_or(self.defaults.pooling);
-        let normalize = options.normalize.unwrap_or(self.defaults.normalize);
+        let output = Output {
+            pooling: options.pooling.unwrap_or(self.defaults.pooling),
+            normalize: options.normalize.unwrap_or(self.defaults.normalize),
+            layers: options.layers.unwrap_or(usize::MAX),
+        };
         let hidden = self.encoder.config.hidden_size;
 
         let total = documents.len();
@@ -145,7 +150,7 @@ impl<B: Backend> Specter<B> {
         on_batch(0, total)?;
         let ids = documents.iter().map(|document| self.tokenizer.encode(document));
         for batch in batch::pack(ids, self.options.token_budget) {
-            data.extend(self.encoder.encode(&batch?, adapter, pooling, normalize).await?);
+            data.extend(self.encoder.encode(&batch?, adapter, output).await?);
             on_batch(data.len() / hidden, total)?;
         }
         Ok(Embeddings { data, dims: [total, hidden] })

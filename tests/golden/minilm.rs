@@ -16,6 +16,7 @@ const HIDDEN: usize = 384;
 on_every_device!(
     float32_gives_the_vectors_of_sentence_transformers,
     int8_stays_within_its_fidelity_bar,
+    an_embedding_does_not_depend_on_its_batch_mates,
     a_converted_folder_gives_the_vectors_of_quantizing_while_loading,
 );
 
@@ -79,6 +80,19 @@ async fn int8_stays_within_its_fidelity_bar<B: Backend>(backend: impl Fn() -> B)
     let mean = pairs.map(|(found, expected)| cosine(found, expected)).sum::<f32>() / documents.len() as f32;
     println!("mean cosine {mean}");
     assert!(mean >= 0.9995, "the mean cosine to float32 is {mean}");
+}
+
+async fn an_embedding_does_not_depend_on_its_batch_mates<B: Backend>(backend: impl Fn() -> B) {
+    // Short and long ones together.
+    let documents = &goldens().1[..10];
+    let mut specter = load(CONVERTED, Format::Q8, backend()).await;
+    let options = EmbedOptions::default();
+    let together = specter.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
+    for (document, together) in documents.iter().zip(together.data.chunks(HIDDEN)) {
+        let alone = specter.embed(std::slice::from_ref(document), &options, |_, _| Ok(())).await;
+        let difference = largest_difference(&alone.expect("it embeds").data, together);
+        assert!(difference <= 1e-5, "{document:?}: differs by {difference}");
+    }
 }
 
 async fn a_converted_folder_gives_the_vectors_of_quantizing_while_loading<B: Backend>(

@@ -1,8 +1,10 @@
 //! A tiny BERT with one adapter for every configuration that `adapters` offers.
 
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use specter_web::Error;
 use specter_web::engine::Backend;
-use specter_web::folder::{Directory, Folder};
+use specter_web::folder::{Directory, Folder, MemoryFolder};
 use specter_web::model::Pooling;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
@@ -18,6 +20,8 @@ on_every_device!(
     half_precision_and_int8_stay_close_to_float32,
     an_embedding_does_not_depend_on_its_batch_mates,
     a_long_list_is_split_and_comes_back_in_order,
+    every_published_dtype_and_key_spelling_is_read,
+    devices_agree_after_every_layer,
 );
 
 async fn load<B: Backend>(
@@ -71,6 +75,7 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
                 adapter: (case != "none").then(|| case.to_owned()),
                 pooling: Some(pooling),
                 normalize: Some(false),
+                layers: None,
             };
             let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
             assert_eq!(found.dims, [expected.len(), 32]);
@@ -140,6 +145,70 @@ async fn a_long_list_is_split_and_comes_back_in_order<B: Backend>(backend: impl 
     }
     let none = specter.embed(&[], &options, |_, _| Ok(())).await.expect("an empty list is fine");
     assert_eq!((none.data.len(), none.dims), (0, [0, 32]));
+}
+
+/// The tiny model's weights in another dtype, under the keys of a checkpoint of 2019 with a head, with a buffer and a
+/// pooler that nobody needs.
+fn as_published_in_2019(dtype: Dtype) -> MemoryFolder {
+    let bytes = std::fs::read(path(&format!("{MODEL}/model.safetensors"))).expect("the fixture is there");
+    let file = SafeTensors::deserialize(&bytes).expect("the fixture is sound");
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = file
+        .iter()
+        .map(|(name, view)| {
+            let name = name
+                .replace("LayerNorm.weight", "LayerNorm.gamma")
+                .replace("LayerNorm.bias", "LayerNorm.beta");
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let data = match dtype {
+                Dtype::F16 => values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect(),
+                Dtype::BF16 => values.flat_map(|value| bf16::from_f32(value).to_le_bytes()).collect(),
+                _ => view.data().to_vec(),
+            };
+            (format!("bert.{name}"), dtype, view.shape().to_vec(), data)
+        })
+        .collect();
+    tensors.push(("bert.embeddings.position_ids".into(), Dtype::I64, vec![1, 64], vec![0; 64 * 8]));
+    tensors.push(("cls.predictions.bias".into(), Dtype::F32, vec![2], vec![0; 8]));
+    let views = tensors.iter().map(|(name, dtype, shape, data)| {
+        (name, TensorView::new(*dtype, shape.clone(), data).expect("the shape is that of the bytes"))
+    });
+    let mut folder = MemoryFolder::new("2019", []);
+    folder.insert("model.safetensors", safetensors::serialize(views, None).expect("it serializes"));
+    for file in ["config.json", "vocab.txt", "tokenizer_config.json"] {
+        folder.insert(file, std::fs::read(path(&format!("{MODEL}/{file}"))).expect("the fixture is there"));
+    }
+    folder
+}
+
+async fn every_published_dtype_and_key_spelling_is_read<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents = documents(&goldens);
+    // bf16 keeps 8 bits of a weight, f16 11.
+    for (dtype, bar) in [(Dtype::F32, 0.999_999_9), (Dtype::F16, 0.999_99), (Dtype::BF16, 0.999)] {
+        let mut specter = load(&as_published_in_2019(dtype), Format::F32, 4096, backend()).await;
+        let options = EmbedOptions::default();
+        let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        for (found, expected) in found.data.chunks(32).zip(&goldens.cases["none"].cls) {
+            let cosine = cosine(found, expected);
+            assert!(cosine >= bar, "{dtype:?}: cosine {cosine}");
+        }
+    }
+}
+
+async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let documents = documents(&goldens);
+    let mut specter = load(&directory(MODEL), Format::Q8, 4096, backend()).await;
+    let mut oracle = load(&directory(MODEL), Format::Q8, 4096, specter_web::engine::cpu::Cpu::new()).await;
+    let mut last = Vec::new();
+    for layers in 0..=3 {
+        let options = EmbedOptions { layers: Some(layers), ..EmbedOptions::default() };
+        let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        let expected = oracle.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        assert!(largest_difference(&found.data, &expected.data) < 2e-5, "after layer {layers}");
+        assert_ne!(found.data, last, "layer {layers} does something");
+        last = found.data;
+    }
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub(crate) struct Embed {
     /// The most tokens that are computed at once.
     #[arg(long, default_value_t = TOKEN_BUDGET)]
     token_budget: usize,
+    /// Stop after this many layers, to find the one in which two devices differ.
+    #[arg(long, hide = true)]
+    layers: Option<usize>,
     /// Report lines that cannot be used and go on.
     #[arg(long)]
     skip_invalid: bool,
@@ -123,6 +126,7 @@ impl Embed {
             adapter: self.adapter.as_ref().map(|_| "adapter".to_owned()),
             pooling,
             normalize: self.normalize.then_some(true),
+            layers: self.layers,
         };
 
         let lines = read_lines();

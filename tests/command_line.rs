@@ -1,0 +1,140 @@
+//! The program, as a person or a pipe runs it.
+
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn fixture(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bert").join(below)
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_specter-web"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that stops early closes its end.
+    let _ = child.stdin.take().expect("it is a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("the program ends")
+}
+
+fn embed(device: &str, more: &[&str], input: &str) -> Output {
+    let model = fixture("");
+    let mut arguments = vec!["embed", "--model", model.to_str().expect("it is UTF-8"), "--device", device];
+    arguments.extend(more);
+    run(&arguments, input)
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+fn vector(line: &Value) -> Vec<f64> {
+    line["embedding"].as_array().expect("it is a list").iter().filter_map(Value::as_f64).collect()
+}
+
+const PAPERS: &str = r#"{"id": "a", "title": "Citation graphs: a study", "abstract": null}
+{"id": 2, "text": "neural networks for scientific text", "venue": "an unknown key"}
+
+{"title": "Protein structure", "abstract": "At low temperature."}
+"#;
+
+#[test]
+fn vectors_come_out_in_order_and_are_the_same_on_both_devices() {
+    let gpu = embed("gpu", &["--dtype", "f32"], PAPERS);
+    let cpu = embed("cpu", &["--dtype", "f32"], PAPERS);
+    assert!(gpu.status.success(), "{}", String::from_utf8_lossy(&gpu.stderr));
+    let (gpu, cpu) = (lines(&gpu), lines(&cpu));
+    let ids: Vec<&Value> = gpu.iter().map(|line| &line["id"]).collect();
+    assert_eq!(ids, [&Value::from("a"), &Value::from(2), &Value::Null]);
+    for (gpu, cpu) in gpu.iter().zip(&cpu) {
+        let pairs = vector(gpu).into_iter().zip(vector(cpu));
+        assert_eq!(vector(gpu).len(), 32);
+        assert!(pairs.into_iter().all(|(gpu, cpu)| (gpu - cpu).abs() < 2e-5));
+    }
+}
+
+#[test]
+fn an_adapter_pooling_and_normalization_can_be_chosen() {
+    let adapter = fixture("adapters/seq_bn");
+    let adapter = adapter.to_str().expect("it is UTF-8");
+    let plain = lines(&embed("cpu", &[], PAPERS));
+    let chosen = embed("cpu", &["--adapter", adapter, "--pooling", "mean", "--normalize"], PAPERS);
+    let chosen = lines(&chosen);
+    assert_ne!(vector(&plain[0]), vector(&chosen[0]));
+    let length: f64 = vector(&chosen[0]).iter().map(|value| value * value).sum();
+    assert!((length - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn a_line_that_cannot_be_used_ends_the_run_with_its_number_unless_it_is_skipped() {
+    let input = format!("{PAPERS}not json\n{{\"id\": 5}}\n{PAPERS}");
+    let strict = embed("cpu", &[], &input);
+    assert!(!strict.status.success());
+    assert_eq!(lines(&strict).len(), 3, "good lines before it are out");
+    let message = String::from_utf8_lossy(&strict.stderr).into_owned();
+    assert!(message.contains("line 5"), "{message}");
+
+    let lenient = embed("cpu", &["--skip-invalid"], &input);
+    assert!(lenient.status.success());
+    assert_eq!(lines(&lenient).len(), 6);
+    let message = String::from_utf8_lossy(&lenient.stderr).into_owned();
+    assert!(message.contains("line 5") && message.contains("line 6"), "{message}");
+}
+
+#[test]
+fn errors_name_their_code_and_what_to_do() {
+    let missing = run(&["embed", "--model", "nowhere", "--device", "cpu"], "");
+    let message = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(!missing.status.success() && message.contains("model-not-found"), "{message}");
+    let dtype = embed("cpu", &["--dtype", "q3"], "");
+    let message = String::from_utf8_lossy(&dtype.stderr).into_owned();
+    assert!(!dtype.status.success() && message.contains("invalid-option"), "{message}");
+}
+
+#[test]
+fn inspect_says_what_a_folder_is() {
+    let inspect = |below: &str| {
+        let folder = fixture(below);
+        let output = run(&["inspect", folder.to_str().expect("it is UTF-8")], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let model = inspect("");
+    assert!(model.contains("layers 3, hidden size 32") && model.contains("pooler.dense.weight"), "{model}");
+    let adapter = inspect("adapters/double_seq_bn");
+    assert!(adapter.contains("after attention and after the output"), "{adapter}");
+}
+
+#[test]
+fn converting_twice_gives_the_same_bytes_and_a_folder_that_loads() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folders = ["first", "second"].map(|name| target.join(name));
+    for folder in &folders {
+        let model = fixture("");
+        let (model, folder) = (model.to_str().expect("UTF-8"), folder.to_str().expect("UTF-8"));
+        let output = run(&["convert", "--model", model, "--dtype", "q8", "--output", folder], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    for file in ["config.json", "model.safetensors", "vocab.txt"] {
+        let [first, second] =
+            folders.each_ref().map(|folder| std::fs::read(folder.join(file)).expect("it is there"));
+        assert_eq!(first, second, "{file}");
+    }
+    let converted = folders[0].to_str().expect("UTF-8");
+    let output = run(&["embed", "--model", converted, "--device", "cpu"], PAPERS);
+    let quantized = lines(&embed("cpu", &["--dtype", "q8"], PAPERS));
+    for (converted, quantized) in lines(&output).iter().zip(&quantized) {
+        let pairs = vector(converted).into_iter().zip(vector(quantized));
+        // Position embeddings are f16 in a converted folder.
+        assert!(pairs.into_iter().all(|(converted, quantized)| (converted - quantized).abs() < 5e-3));
+    }
+}
