@@ -12,9 +12,9 @@ use crate::engine::loading::{WEIGHTS, open_weights};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, read_file, read_json};
 use crate::model::{Config, bert};
-use crate::weights::Checkpoint;
+use crate::weights::checkpoint::scales_key;
 use crate::weights::format::{Block, Format, GROUP};
-use crate::weights::safetensors::scales_key;
+use crate::weights::{self, Checkpoint};
 
 /// Files beside the weights that a converted folder keeps as they are.
 const KEPT: [&str; 8] = [
@@ -37,7 +37,7 @@ pub async fn convert(folder: &impl Folder, format: Format) -> Result<Vec<(String
 
     let mut files = vec![
         ("config.json".to_owned(), described_config(folder, format).await?),
-        (WEIGHTS.to_owned(), weights(&checkpoint, format).await?),
+        (WEIGHTS.to_owned(), converted(&checkpoint, format).await?),
     ];
     for name in KEPT {
         if let Some(bytes) = read_file(folder, name).await? {
@@ -66,18 +66,17 @@ type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
 /// The converted weights: large matrices in the format that was asked for, position and type embeddings in f16 unless
 /// f32 was asked for, vectors in f32. Integer buffers such as `position_ids` are left out.
-async fn weights<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Result<Vec<u8>> {
+async fn converted<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Result<Vec<u8>> {
     let mut stored: Vec<(String, Stored)> = Vec::new();
     for name in checkpoint.tensors() {
         let shape = checkpoint.shape(name).unwrap_or_default().to_vec();
-        let is_float =
-            matches!(checkpoint.dtype(name), Some(Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::I8));
+        let is_weight = checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight);
         let [rows, columns] = match *shape.as_slice() {
             [length] => [length, 1],
             [rows, columns] => [rows, columns],
             _ => continue,
         };
-        if !is_float || name.ends_with(".scales") {
+        if !is_weight || name.ends_with(".scales") {
             continue;
         }
         let target = match format {

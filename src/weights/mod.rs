@@ -1,11 +1,14 @@
-//! Files become tensors: [`safetensors`] reads row blocks out of a published file, and [`format`](mod@format) is how
-//! weights are kept on a device: f32, f16, or int8 in groups of 32.
+//! Files become tensors: a [`Checkpoint`] reads row blocks out of a published file, [`safetensors`] finds
+//! them in it, and [`format`](mod@format) is how weights are kept on a device: f32, f16, or int8 in groups of 32.
 
+pub mod checkpoint;
 pub mod format;
+pub mod index;
 pub mod safetensors;
 
+pub use checkpoint::Checkpoint;
 pub use format::{Block, Format};
-pub use safetensors::Checkpoint;
+pub use index::Dtype;
 
 /// A tensor that a network needs: its name in the file and its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,393 @@
+//! An open weight file: which tensors it has, and their rows, block by block, so that a file is never in memory as a
+//! whole.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use half::{bf16, f16};
+
+use super::format::{Block, GROUP};
+use super::index::{Dtype, Stored};
+use super::{TensorSpec, safetensors};
+use crate::error::{Error, Result};
+use crate::folder::{File, Folder};
+
+/// The key of the scales that belong to a q8 tensor.
+pub(crate) fn scales_key(key: &str) -> String {
+    format!("{key}.scales")
+}
+
+/// How many bytes of a tensor are read at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Values that lie further apart than this are read one by one, where a tensor's rows are scattered over its file.
+const GATHER_GAP: u64 = 16 << 10;
+
+/// An open weight file whose tensors go by the names that a model uses.
+pub struct Checkpoint<F> {
+    name: String,
+    file: F,
+    /// Model's name of a tensor → its place.
+    tensors: HashMap<String, Stored>,
+}
+
+impl<F: File> Checkpoint<F> {
+    /// Opens a file of a folder; `None` where the folder has none of this name.
+    ///
+    /// `canonical_name` gives the name by which the model asks for a key of the file.
+    pub async fn open(
+        folder: &impl Folder<File = F>,
+        file: &str,
+        canonical_name: impl Fn(&str) -> String,
+    ) -> Result<Option<Self>> {
+        let Some(open) = folder.open(file).await? else { return Ok(None) };
+        let name = format!("{}/{file}", folder.name());
+        let stored = safetensors::index(&name, &open).await?;
+
+        let mut keys: HashMap<String, &str> = HashMap::new();
+        for (key, _) in &stored {
+            let canonical = canonical_name(key);
+            if let Some(other) = keys.insert(canonical.clone(), key) {
+                let problem = format!("both {other} and {key} claim to be {canonical}");
+                return Err(Error::corrupt(name, problem));
+            }
+        }
+        let tensors = stored.into_iter().map(|(key, stored)| (canonical_name(&key), stored)).collect();
+        Ok(Some(Self { name, file: open, tensors }))
+    }
+
+    /// Folder and file, for messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of all tensors, in the file's order.
+    pub fn tensors(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<(u64, &str)> =
+            self.tensors.iter().map(|(name, stored)| (stored.offset, name.as_str())).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name)
+    }
+
+    /// The shape of a tensor, if the file has it.
+    #[must_use]
+    pub fn shape(&self, tensor: &str) -> Option<&[usize]> {
+        self.tensors.get(tensor).map(|stored| stored.shape.as_slice())
+    }
+
+    /// How a tensor is stored, if the file has it.
+    #[must_use]
+    pub fn dtype(&self, tensor: &str) -> Option<Dtype> {
+        self.tensors.get(tensor).map(|stored| stored.dtype)
+    }
+
+    /// Checks that every tensor of a list is there in its shape; the error names all that are not.
+    pub fn require(&self, needed: &[TensorSpec]) -> Result<()> {
+        let mut missing = Vec::new();
+        let mut misshapen = Vec::new();
+        for TensorSpec { name, shape } in needed {
+            match self.shape(name) {
+                None => missing.push(name.clone()),
+                Some(found) if found != shape => {
+                    misshapen.push(format!("{name} has shape {found:?} where {shape:?} is needed"));
+                }
+                Some(_) => {}
+            }
+        }
+        if !misshapen.is_empty() {
+            return Err(Error::corrupt(&self.name, misshapen.join("; ")));
+        }
+        if !missing.is_empty() {
+            let problem = format!("it lacks {} tensors: {}", missing.len(), missing.join(", "));
+            return Err(Error::corrupt(&self.name, problem));
+        }
+        Ok(())
+    }
+
+    /// Rows per block so that a block is about a mebibyte, a multiple of four as kernels tile by four.
+    pub(crate) fn rows_per_block(&self, tensor: &str) -> usize {
+        let row = self.shape(tensor).map_or(1, columns).max(1);
+        (BLOCK_BYTES / row.saturating_mul(4)).max(1).next_multiple_of(4)
+    }
+
+    /// Some rows of a matrix, in the nearest format to that of the file.
+    ///
+    /// bf16 becomes f32, which holds it exactly.
+    pub async fn rows(&self, tensor: &str, rows: Range<usize>) -> Result<Block> {
+        let stored = self.tensors.get(tensor);
+        let stored = stored.ok_or_else(|| Error::internal(format!("{tensor} was not checked")))?;
+        let length = stored.shape.first().copied().unwrap_or(1);
+        if rows.start > rows.end || rows.end > length {
+            return Err(Error::internal(format!("rows {rows:?} of {tensor}, which has {length}")));
+        }
+        let block = match stored.dtype {
+            Dtype::F32 => Block::F32(self.values(stored, rows, f32::from_le_bytes).await?),
+            Dtype::F16 => Block::F16(self.values(stored, rows, f16::from_le_bytes).await?),
+            Dtype::BF16 => {
+                Block::F32(self.values(stored, rows, |bytes| bf16::from_le_bytes(bytes).to_f32()).await?)
+            }
+            Dtype::I8 if columns(&stored.shape).is_multiple_of(GROUP) => {
+                let key = scales_key(tensor);
+                let scales = self.tensors.get(&key).filter(|scales| {
+                    scales.dtype == Dtype::F16
+                        && scales.shape.first() == stored.shape.first()
+                        && columns(&scales.shape) == columns(&stored.shape) / GROUP
+                });
+                let scales =
+                    scales.ok_or_else(|| Error::corrupt(&self.name, format!("{tensor} has no {key}")))?;
+                Block::Q8 {
+                    quants: self.values(stored, rows.clone(), i8::from_le_bytes).await?,
+                    scales: self.values(scales, rows, f16::from_le_bytes).await?,
+                }
+            }
+            other => {
+                return Err(Error::unsupported(format!(
+                    "{tensor} in {} is stored as {other}; f32, f16 and bf16 are read",
+                    self.name
+                )));
+            }
+        };
+        if block_is_finite(&block) {
+            Ok(block)
+        } else {
+            Err(Error::corrupt(&self.name, format!("{tensor} holds values that are not finite numbers")))
+        }
+    }
+
+    /// A whole tensor as f32, for the small ones.
+    pub async fn vector(&self, tensor: &str) -> Result<Vec<f32>> {
+        let rows = self.shape(tensor).and_then(|shape| shape.first().copied()).unwrap_or(0);
+        Ok(self.rows(tensor, 0..rows).await?.to_f32())
+    }
+
+    async fn values<T, const N: usize>(
+        &self,
+        stored: &Stored,
+        rows: Range<usize>,
+        decode: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>> {
+        let bytes = if stored.is_contiguous() {
+            let columns = columns(&stored.shape);
+            let start = stored.offset + (rows.start * columns * N) as u64;
+            self.file.read(start..start + (rows.len() * columns * N) as u64).await?
+        } else {
+            self.gather(stored, rows, N).await?
+        };
+        Ok(bytes.as_chunks().0.iter().map(|&chunk| decode(chunk)).collect())
+    }
+
+    /// Rows of a tensor whose values do not lie row by row, such as a transposed one. Neighbours in the file are read
+    /// together, a mebibyte at most at a time; what is far apart is read value by value, so the memory is bounded but
+    /// the time is that of an exception: no published model is stored so.
+    async fn gather(&self, stored: &Stored, rows: Range<usize>, width: usize) -> Result<Vec<u8>> {
+        let (columns, row_stride, column_stride) = match (&*stored.shape, &*stored.strides) {
+            (&[_], &[stride]) => (1, stride, 0),
+            (&[_, columns], &[row_stride, column_stride]) => (columns, row_stride, column_stride),
+            (shape, strides) => {
+                let problem = format!(
+                    "{} has a tensor of shape {shape:?} with strides {strides:?}; of those that are not stored row by \
+                     row, vectors and matrices are read. Save the model with safetensors",
+                    self.name
+                );
+                return Err(Error::unsupported(problem));
+            }
+        };
+        let mut gathered = vec![0; rows.len() * columns * width];
+        let mut window = Window::default();
+        let by_row = row_stride >= column_stride;
+        let (outer, inner) = if by_row { (rows.len(), columns) } else { (columns, rows.len()) };
+        for outer in 0..outer {
+            for inner in 0..inner {
+                let (row, column) = if by_row { (outer, inner) } else { (inner, outer) };
+                let value = (rows.start + row) * row_stride + column * column_stride;
+                let start = stored.offset + (value * width) as u64;
+                if !window.takes(start, width as u64) {
+                    window.read_into(&self.file, &mut gathered, width).await?;
+                }
+                window.add(start, width as u64, (row * columns + column) * width);
+            }
+        }
+        window.read_into(&self.file, &mut gathered, width).await?;
+        Ok(gathered)
+    }
+}
+
+/// Values that lie near each other in a file and are read together.
+#[derive(Default)]
+struct Window {
+    bytes: Range<u64>,
+    /// Position in the file → position in the tensor.
+    values: Vec<(u64, usize)>,
+}
+
+impl Window {
+    /// Whether a value lies close enough behind those that are here.
+    fn takes(&self, start: u64, width: u64) -> bool {
+        self.values.is_empty()
+            || (start >= self.bytes.start
+                && start <= self.bytes.end + GATHER_GAP
+                && start + width - self.bytes.start <= BLOCK_BYTES as u64
+                && self.values.len() < BLOCK_BYTES)
+    }
+
+    fn add(&mut self, start: u64, width: u64, target: usize) {
+        let end = start + width;
+        self.bytes =
+            if self.values.is_empty() { start..end } else { self.bytes.start..self.bytes.end.max(end) };
+        self.values.push((start, target));
+    }
+
+    /// Reads the values to where they belong, and is empty again.
+    async fn read_into(&mut self, file: &impl File, target: &mut [u8], width: usize) -> Result<()> {
+        if self.values.is_empty() {
+            return Ok(());
+        }
+        let bytes = file.read(self.bytes.clone()).await?;
+        for (from, to) in self.values.drain(..) {
+            let from = (from - self.bytes.start) as usize;
+            let value = bytes.get(from..from + width).zip(target.get_mut(to..to + width));
+            let (value, target) =
+                value.ok_or_else(|| Error::internal("a file gave fewer bytes than asked"))?;
+            target.copy_from_slice(value);
+        }
+        Ok(())
+    }
+}
+
+/// How many values a row has.
+fn columns(shape: &[usize]) -> usize {
+    shape.iter().skip(1).fold(1, |product, &length| product.saturating_mul(length))
+}
+
+fn block_is_finite(block: &Block) -> bool {
+    match block {
+        Block::F32(values) => values.iter().all(|value| value.is_finite()),
+        Block::F16(values) | Block::Q8 { scales: values, .. } => values.iter().all(|value| value.is_finite()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::folder::MemoryFolder;
+
+    fn file(header: &str, data: usize) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.resize(bytes.len() + data, 0);
+        bytes
+    }
+
+    fn code_of(bytes: Vec<u8>) -> Option<String> {
+        let folder = MemoryFolder::new("m", [("model.safetensors".to_owned(), bytes)]);
+        let open = pollster::block_on(Checkpoint::open(&folder, "model.safetensors", str::to_owned));
+        open.err().map(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn a_header_that_lies_is_refused() {
+        let corrupt = Some("corrupt-file".to_owned());
+        let good = r#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#;
+        assert_eq!(code_of(file(good, 16)), None);
+        assert_eq!(code_of(file(good, 15)), corrupt, "truncated");
+        assert_eq!(code_of(file(good, 17)), corrupt, "trailing bytes");
+        assert_eq!(
+            code_of(file(r#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,16]}}"#, 16)),
+            corrupt
+        );
+        assert_eq!(
+            code_of(file(r#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[4,20]}}"#, 20)),
+            corrupt
+        );
+        let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,9],"data_offsets":[0,16]}}"#;
+        assert_eq!(code_of(file(huge, 16)), corrupt);
+        assert_eq!(code_of(file("{not json", 0)), corrupt);
+        assert_eq!(code_of(vec![0; 3]), corrupt);
+        assert_eq!(code_of(u64::MAX.to_le_bytes().to_vec()), corrupt);
+    }
+
+    #[test]
+    fn a_weight_that_is_not_a_number_is_refused() {
+        let mut bytes = file(r#"{"a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#, 0);
+        bytes.extend(f32::NAN.to_le_bytes());
+        let folder = MemoryFolder::new("m", [("model.safetensors".to_owned(), bytes)]);
+        let read = pollster::block_on(async {
+            let open = Checkpoint::open(&folder, "model.safetensors", str::to_owned).await?;
+            open.ok_or(Error::Aborted)?.vector("a").await
+        });
+        assert!(read.is_err_and(|error| error.code() == "corrupt-file"));
+    }
+
+    /// A file of any length whose value at a position is that position, and which watches how it is read.
+    #[derive(Default)]
+    struct Ruler {
+        largest: Cell<u64>,
+        reads: Cell<usize>,
+    }
+
+    impl File for Ruler {
+        fn size(&self) -> u64 {
+            u64::MAX
+        }
+
+        async fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+            self.largest.set(self.largest.get().max(range.end - range.start));
+            self.reads.set(self.reads.get() + 1);
+            assert_eq!((range.start % 4, range.end % 4), (0, 0));
+            Ok((range.start / 4..range.end / 4)
+                .flat_map(|position| (position as f32).to_le_bytes())
+                .collect())
+        }
+    }
+
+    fn ruler(shape: [usize; 2], strides: [usize; 2], offset: u64) -> Checkpoint<Ruler> {
+        let stored =
+            Stored { dtype: Dtype::F32, shape: shape.into(), strides: strides.into(), offset: offset * 4 };
+        let tensors = HashMap::from([("a".to_owned(), stored)]);
+        Checkpoint { name: "ruler".to_owned(), file: Ruler::default(), tensors }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_gathered_wherever_they_lie(
+            (row_count, columns) in (1_usize..9, 1_usize..9),
+            strides in [0_usize..6000, 0_usize..6000],
+            offset in 0_u64..100,
+            rows in any::<[prop::sample::Index; 2]>(),
+        ) {
+            let mut rows = rows.map(|row| row.index(row_count + 1));
+            rows.sort_unstable();
+            let [start, end] = rows;
+            let checkpoint = ruler([row_count, columns], strides, offset);
+            let found = pollster::block_on(checkpoint.rows("a", start..end)).expect("it reads").to_f32();
+            let expected = (start..end).flat_map(|row| {
+                (0..columns).map(move |column| {
+                    (offset as usize + row * strides[0] + column * strides[1]) as f32
+                })
+            });
+            prop_assert_eq!(found, expected.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_transposed_matrix_is_read_in_pieces() {
+        let (rows, columns) = (3072, 768);
+        let checkpoint = ruler([rows, columns], [1, rows], 0);
+        let step = checkpoint.rows_per_block("a");
+        let block = pollster::block_on(checkpoint.rows("a", step..2 * step)).expect("it reads").to_f32();
+        assert_eq!(block[..3], [step as f32, (step + rows) as f32, (step + 2 * rows) as f32]);
+        assert!(checkpoint.file.largest.get() <= BLOCK_BYTES as u64, "{}", checkpoint.file.largest.get());
+        assert!(checkpoint.file.reads.get() <= columns, "{}", checkpoint.file.reads.get());
+    }
+
+    #[test]
+    fn rows_that_a_tensor_does_not_have_are_not_read() {
+        let checkpoint = ruler([4, 4], [4, 1], 0);
+        assert!(pollster::block_on(checkpoint.rows("a", 3..5)).is_err());
+    }
+}
