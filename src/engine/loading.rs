@@ -10,24 +10,26 @@ use crate::weights::{Block, Checkpoint, Format, TensorSpec};
 
 /// The file of a model's weights.
 pub const WEIGHTS: &str = "model.safetensors";
+/// The file of a model's weights as PyTorch pickles it.
+pub const PICKLED_WEIGHTS: &str = "pytorch_model.bin";
 /// The file of an adapter's weights.
 pub const ADAPTER_WEIGHTS: &str = "adapter.safetensors";
+/// The file of an adapter's weights as PyTorch pickles it.
+pub const PICKLED_ADAPTER_WEIGHTS: &str = "pytorch_adapter.bin";
 
-/// Opens a folder's weights; the error says what to do where there are only `PyTorch` pickles.
+/// Opens a folder's weights: the first file, or the pickle where there is no first.
 pub async fn open_weights<F: Folder>(
     folder: &F,
     file: &str,
     pickle: &str,
     canonical_name: impl Fn(&str) -> String,
 ) -> Result<Checkpoint<F::File>> {
-    if let Some(checkpoint) = Checkpoint::open(folder, file, canonical_name).await? {
-        return Ok(checkpoint);
+    for file in [file, pickle] {
+        if let Some(checkpoint) = Checkpoint::open(folder, file, &canonical_name).await? {
+            return Ok(checkpoint);
+        }
     }
-    let hint = if folder.open(pickle).await?.is_some() {
-        format!("It has {pickle}, which this version does not read; save the model with safetensors.")
-    } else {
-        "Check the model's name and revision.".to_owned()
-    };
+    let hint = format!("Nor has it {pickle}. Check the model's name and revision.");
     Err(Error::FileMissing { folder: folder.name().to_owned(), file: file.to_owned(), hint })
 }
 
@@ -41,7 +43,7 @@ impl<B: Backend> Encoder<B> {
         mut backend: B,
         on_layer: impl FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
-        let checkpoint = open_weights(folder, WEIGHTS, "pytorch_model.bin", bert::canonical_name).await?;
+        let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
         checkpoint.require(&bert::tensors(&config))?;
         let mut source = Uploader { checkpoint: &checkpoint, backend: &mut backend, format };
         let bert = Bert::load(&config, &mut source, on_layer).await?;
@@ -53,7 +55,7 @@ impl<B: Backend> Encoder<B> {
     pub async fn load_adapter<F: Folder>(&mut self, folder: &F, name: &str) -> Result<AdapterOn<B>> {
         let config = AdapterConfig::from_folder(folder, name, Some(&self.config)).await?;
         let checkpoint =
-            open_weights(folder, ADAPTER_WEIGHTS, "pytorch_adapter.bin", adapter::canonical_name).await?;
+            open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
         let mut layers = std::collections::BTreeMap::new();
         for (layer, (attention, output)) in config.read(&checkpoint, &self.config).await? {
             let attention = attention.map(|tensors| self.upload(tensors)).transpose()?;

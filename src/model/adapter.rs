@@ -245,7 +245,9 @@ impl AdapterFile {
         read_json(folder, "adapter_config.json").await?.ok_or_else(|| Error::FileMissing {
             folder: folder.name().to_owned(),
             file: "adapter_config.json".to_owned(),
-            hint: "An adapter folder holds adapter_config.json and adapter.safetensors.".to_owned(),
+            hint:
+                "An adapter folder holds adapter_config.json and adapter.safetensors or pytorch_adapter.bin."
+                    .to_owned(),
         })
     }
 }

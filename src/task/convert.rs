@@ -8,7 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
-use crate::engine::loading::{WEIGHTS, open_weights};
+use crate::engine::loading::{PICKLED_WEIGHTS, WEIGHTS, open_weights};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, read_file, read_json};
 use crate::model::{Config, bert};
@@ -32,7 +32,7 @@ const KEPT: [&str; 8] = [
 /// kept. The same folder gives the same bytes.
 pub async fn convert(folder: &impl Folder, format: Format) -> Result<Vec<(String, Vec<u8>)>> {
     let config = Config::from_folder(folder).await?;
-    let checkpoint = open_weights(folder, WEIGHTS, "pytorch_model.bin", bert::canonical_name).await?;
+    let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
     checkpoint.require(&bert::tensors(&config))?;
 
     let mut files = vec![

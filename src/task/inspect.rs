@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::engine::loading::{ADAPTER_WEIGHTS, WEIGHTS, open_weights};
+use crate::engine::loading::{
+    ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_weights,
+};
 use crate::error::Result;
 use crate::folder::Folder;
 use crate::model::pooling::PoolingDefaults;
@@ -52,7 +54,7 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     let config = Config::from_folder(folder).await?;
     let pooling = PoolingDefaults::from_folder(folder).await?;
     let tokenizer = Tokenizer::from_folder(folder, config.positions, None).await?;
-    let checkpoint = open_weights(folder, WEIGHTS, "pytorch_model.bin", bert::canonical_name).await?;
+    let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
     let needed = bert::tensors(&config);
     checkpoint.require(&needed)?;
     let ignored = checkpoint
@@ -74,7 +76,7 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
     let hidden_size = AdapterConfig::hidden_size(folder).await?;
     let config = AdapterConfig::from_folder(folder, folder.name(), None).await?;
     let checkpoint =
-        open_weights(folder, ADAPTER_WEIGHTS, "pytorch_adapter.bin", adapter::canonical_name).await?;
+        open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
     let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
     Ok(AdapterDescription {
         config,

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 
 use super::format::{Block, GROUP};
 use super::index::{Dtype, Stored};
-use super::{TensorSpec, safetensors};
+use super::{TensorSpec, safetensors, torch};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder};
 
@@ -32,7 +32,8 @@ pub struct Checkpoint<F> {
 }
 
 impl<F: File> Checkpoint<F> {
-    /// Opens a file of a folder; `None` where the folder has none of this name.
+    /// Opens a file of a folder; `None` where the folder has none of this name. A name in `.safetensors` is read as
+    /// such, any other as what `torch.save` writes.
     ///
     /// `canonical_name` gives the name by which the model asks for a key of the file.
     pub async fn open(
@@ -42,7 +43,11 @@ impl<F: File> Checkpoint<F> {
     ) -> Result<Option<Self>> {
         let Some(open) = folder.open(file).await? else { return Ok(None) };
         let name = format!("{}/{file}", folder.name());
-        let stored = safetensors::index(&name, &open).await?;
+        let stored = if file.ends_with(".safetensors") {
+            safetensors::index(&name, &open).await?
+        } else {
+            torch::index(&name, &open).await?
+        };
 
         let mut keys: HashMap<String, &str> = HashMap::new();
         for (key, _) in &stored {

@@ -1,10 +1,11 @@
-//! Files become tensors: a [`Checkpoint`] reads row blocks out of a published file, [`safetensors`] finds
+//! Files become tensors: a [`Checkpoint`] reads row blocks out of a published file, [`safetensors`] and [`torch`] find
 //! them in it, and [`format`](mod@format) is how weights are kept on a device: f32, f16, or int8 in groups of 32.
 
 pub mod checkpoint;
 pub mod format;
 pub mod index;
 pub mod safetensors;
+pub mod torch;
 
 pub use checkpoint::Checkpoint;
 pub use format::{Block, Format};

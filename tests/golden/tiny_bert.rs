@@ -6,6 +6,8 @@ use specter_web::Error;
 use specter_web::engine::Backend;
 use specter_web::folder::{Directory, Folder, MemoryFolder};
 use specter_web::model::Pooling;
+use specter_web::task::convert::convert;
+use specter_web::task::inspect::inspect;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
 use specter_web::weights::Format;
@@ -34,11 +36,8 @@ async fn load<B: Backend>(
     Specter::load(folder, options, backend, |_, _| Ok(())).await.expect("the model loads")
 }
 
-/// Cases whose weights are in a safetensors file.
 fn adapter_cases(goldens: &TinyBert) -> impl Iterator<Item = &str> {
-    goldens.cases.keys().map(String::as_str).filter(|case| {
-        *case != "none" && path(&format!("{MODEL}/adapters/{case}/adapter.safetensors")).exists()
-    })
+    goldens.cases.keys().map(String::as_str).filter(|case| *case != "none")
 }
 
 fn documents(goldens: &TinyBert) -> Vec<Document> {
@@ -60,7 +59,7 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
     let documents = documents(&goldens);
     let mut specter = load(&directory(MODEL), Format::F32, 4096, backend()).await;
     let cases: Vec<&str> = adapter_cases(&goldens).collect();
-    assert!(cases.len() >= 55, "only {} adapters have weights to test", cases.len());
+    assert!(cases.len() >= 60, "only {} adapters have weights to test", cases.len());
     // All of them are resident at once.
     for case in &cases {
         let folder = directory(&format!("{MODEL}/adapters/{case}"));
@@ -89,6 +88,49 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
         }
     }
     println!("worst relative difference {worst:e}");
+}
+
+/// The tiny model's folder with its weights from a file that `torch.save` wrote.
+fn pickled(weights: &str) -> MemoryFolder {
+    let mut folder = MemoryFolder::new(weights, []);
+    for file in ["config.json", "vocab.txt", "tokenizer_config.json"] {
+        folder.insert(file, std::fs::read(path(&format!("{MODEL}/{file}"))).expect("a fixture is there"));
+    }
+    let weights =
+        std::fs::read(path(&format!("tests/fixtures/torch/{weights}"))).expect("a fixture is there");
+    folder.insert("pytorch_model.bin", weights);
+    folder
+}
+
+#[test]
+fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    for weights in ["tiny_bert.bin", "tiny_bert_for_pretraining_2019.bin"] {
+        let folder = pickled(weights);
+        let mut specter =
+            pollster::block_on(load(&folder, Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+        let found =
+            pollster::block_on(specter.embed(&documents(&goldens), &EmbedOptions::default(), |_, _| Ok(())));
+        for (found, expected) in found.expect("it embeds").data.chunks(32).zip(&goldens.cases["none"].cls) {
+            let difference = largest_difference(found, expected);
+            assert!(difference < 2e-5, "{weights}: differs by {difference}");
+        }
+        let described = pollster::block_on(inspect(&folder)).expect("it can be described").to_string();
+        assert!(described.contains("embeddings.position_ids"), "{described}");
+        println!("{weights}: {described}");
+    }
+}
+
+#[test]
+fn a_pickled_model_converts_to_the_same_bytes_as_its_safetensors() {
+    for format in [Format::F32, Format::F16, Format::Q8] {
+        let weights = |folder: Vec<(String, Vec<u8>)>| {
+            folder.into_iter().find(|(name, _)| name == "model.safetensors").expect("it has weights").1
+        };
+        let expected = pollster::block_on(convert(&directory(MODEL), format)).expect("it converts");
+        let found = pollster::block_on(convert(&pickled("tiny_bert.bin"), format)).expect("it converts");
+        assert!(weights(found) == weights(expected), "{format:?}");
+    }
 }
 
 async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl Fn() -> B) {

@@ -1,0 +1,197 @@
+//! Finds the tensors of a file that `torch.save` wrote, without running what is in it.
+//!
+//! Such a file is a pickle, a program that builds objects, beside the bytes of the tensors. The program is read by a
+//! machine that can build dictionaries and views into bytes and nothing else. Two containers hold the
+//! two parts: a zip archive since 2020, and before that pickles and bytes one after the other.
+
+mod legacy;
+mod pickle;
+#[cfg(test)]
+mod tests;
+mod zip;
+
+use std::collections::{BTreeMap, HashMap};
+
+use self::pickle::{Pickle, Stop, Storage, Tensor, Value};
+use super::index::Stored;
+use crate::error::{Error, Result};
+use crate::folder::File;
+
+/// The largest pickle and the largest table of contents that are read. A tensor takes 150 bytes of either.
+const MAX_CONTENTS: u64 = 4 << 20;
+/// The longest key of a tensor or a storage; a pickle can name a long text again and again.
+const MAX_KEY: usize = 512;
+
+/// Every tensor of a file, by its key; `name` is the file's, for messages.
+pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, Stored)>> {
+    let start = file.read(0..file.size().min(8)).await?;
+    match start.as_slice() {
+        [b'P', b'K', 3, 4, ..] => zip::index(name, file).await,
+        [0x80, ..] => legacy::index(name, file).await,
+        other => {
+            let seen = String::from_utf8_lossy(other);
+            let problem = format!("torch.save writes a zip archive or a pickle, but it begins with {seen:?}");
+            Err(Error::corrupt(name, problem))
+        }
+    }
+}
+
+/// Where the bytes of a storage are.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    offset: u64,
+    size: u64,
+}
+
+/// What a pickle that was not read to its end means for a file.
+fn explain(name: &str, stop: Stop) -> Error {
+    match stop {
+        Stop::Truncated => Error::corrupt(name, "it ends within its pickle, or its pickle is too long"),
+        Stop::Corrupt(problem) => Error::corrupt(name, problem),
+        Stop::Foreign(global) => {
+            let global: String = global.escape_debug().take(200).collect();
+            Error::unsupported(format!(
+                "{name} asks Python for {global}, which tensors do not need; nothing of it was executed. Use a file \
+                 that holds only a state dict, best as safetensors"
+            ))
+        }
+    }
+}
+
+fn big_endian(name: &str) -> Error {
+    Error::unsupported(format!("{name} was written on a big-endian machine; save it again on another"))
+}
+
+/// The tensors of a state dict: those at the top of the pickle, or else those of the one dictionary there that holds
+/// any.
+fn state_dict<'p, 'a>(name: &str, pickle: &'p Pickle<'a>) -> Result<Vec<(&'a str, &'p Tensor)>> {
+    let Some(top) = pickle.pairs(pickle.root) else {
+        return Err(Error::corrupt(name, "it holds something else than a dictionary of tensors"));
+    };
+    let tensors = tensors_of(pickle, top);
+    if !tensors.is_empty() {
+        return Ok(tensors);
+    }
+    let mut found = BTreeMap::new();
+    for &(key, value) in top {
+        if let (Value::Str(key), Value::Dict(index)) = (key, value)
+            && !found.contains_key(&index)
+        {
+            let inner = tensors_of(pickle, pickle.pairs(value).unwrap_or_default());
+            if !inner.is_empty() {
+                found.insert(index, (key, inner));
+            }
+        }
+    }
+    let keys: Vec<&str> = found.values().map(|&(key, _)| key).collect();
+    match found.into_values().next() {
+        Some((_, tensors)) if keys.len() == 1 => Ok(tensors),
+        Some(_) => Err(Error::unsupported(format!(
+            "{name} holds several dictionaries of tensors ({}); save the one that is the model's",
+            keys.join(", ")
+        ))),
+        None => Err(Error::corrupt(name, "there are no tensors in it")),
+    }
+}
+
+fn tensors_of<'p, 'a>(
+    pickle: &'p Pickle<'a>,
+    pairs: &[(Value<'a>, Value<'a>)],
+) -> Vec<(&'a str, &'p Tensor)> {
+    let mut latest = BTreeMap::new();
+    for &(key, value) in pairs {
+        if let Value::Str(key) = key
+            && key.len() <= MAX_KEY
+        {
+            latest.insert(key, value);
+        }
+    }
+    let tensors = latest.into_iter().filter_map(|(key, value)| match value {
+        Value::Tensor(index) => Some((key, pickle.tensors.get(index)?)),
+        _ => None,
+    });
+    tensors.collect()
+}
+
+/// Places tensors in the file, given where the bytes of each storage are.
+fn place(
+    name: &str,
+    file_size: u64,
+    pickle: &Pickle<'_>,
+    tensors: Vec<(&str, &Tensor)>,
+    regions: &HashMap<&str, Region>,
+) -> Result<Vec<(String, Stored)>> {
+    let place = |(key, tensor): (&str, &Tensor)| {
+        let storage = pickle.storages.get(tensor.storage);
+        let region = storage.and_then(|storage| Some((storage, *regions.get(storage.key)?)));
+        let stored = region.and_then(|(storage, region)| stored(tensor, storage, region, file_size));
+        let stored = stored.ok_or_else(|| {
+            let problem =
+                format!("the tensor {key} of shape {:?} does not lie within its bytes", tensor.shape);
+            Error::corrupt(name, problem)
+        })?;
+        Ok((key.to_owned(), stored))
+    };
+    tensors.into_iter().map(place).collect()
+}
+
+/// A tensor's place; `None` where it is not within its storage or larger than the file.
+fn stored(tensor: &Tensor, storage: &Storage<'_>, region: Region, file_size: u64) -> Option<Stored> {
+    let bytes =
+        tensor.shape.iter().try_fold(storage.width, |bytes, &length| bytes.checked_mul(length.max(1)))?;
+    let first = storage.first.checked_add(tensor.offset)?;
+    let mut last = first;
+    for (length, stride) in tensor.shape.iter().zip(&tensor.strides) {
+        last = last.checked_add(length.saturating_sub(1).checked_mul(*stride)?)?;
+    }
+    let end = if tensor.shape.contains(&0) { first } else { last.checked_add(1)? };
+    let within =
+        end <= storage.length && end.checked_mul(storage.width)? <= region.size && bytes <= file_size;
+    let lengths = |lengths: &[u64]| -> Option<Vec<usize>> {
+        lengths.iter().map(|&length| usize::try_from(length).ok()).collect()
+    };
+    let stored = Stored {
+        dtype: storage.dtype,
+        shape: lengths(&tensor.shape)?,
+        strides: lengths(&tensor.strides)?,
+        offset: region.offset + first.checked_mul(storage.width)?,
+    };
+    within.then_some(stored)
+}
+
+/// Reads `N` bytes at each of some ascending positions, neighbours together: each read may be a request to a server.
+async fn read_heads<const N: usize>(file: &impl File, positions: &[u64]) -> Result<Vec<[u8; N]>> {
+    const WINDOW: u64 = 256 << 10;
+    let mut heads = Vec::with_capacity(positions.len());
+    let mut rest = positions;
+    while let Some(&first) = rest.first() {
+        let count = rest.partition_point(|&position| position - first < WINDOW);
+        let (near, far) = rest.split_at(count);
+        let last = near.last().copied().unwrap_or(first);
+        let bytes = file.read(first..last + N as u64).await?;
+        for &position in near {
+            let head = bytes.get((position - first) as usize..).and_then(<[u8]>::first_chunk);
+            heads.push(*head.ok_or_else(|| Error::internal("a file gave fewer bytes than asked"))?);
+        }
+        rest = far;
+    }
+    Ok(heads)
+}
+
+/// The little-endian fields of a record; `None` beyond its end.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn u16(self, at: usize) -> Option<u16> {
+        self.0.get(at..)?.first_chunk().map(|&bytes| u16::from_le_bytes(bytes))
+    }
+
+    fn u32(self, at: usize) -> Option<u32> {
+        self.0.get(at..)?.first_chunk().map(|&bytes| u32::from_le_bytes(bytes))
+    }
+
+    fn u64(self, at: usize) -> Option<u64> {
+        self.0.get(at..)?.first_chunk().map(|&bytes| u64::from_le_bytes(bytes))
+    }
+}
