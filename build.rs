@@ -139,6 +139,13 @@ impl Shader {
         Ok((name.clone(), definition))
     }
 
+    /// The source as it is shipped: comments are for readers of the files, not for the download.
+    fn without_comments(&self) -> String {
+        let lines =
+            self.source.lines().filter(|line| !line.trim_start().starts_with("//") && !line.is_empty());
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    }
+
     /// Writes the constant that describes this shader.
     fn describe(&self, module: &Module, out: &mut String) -> Result<(), Box<dyn Error>> {
         let mut bindings = BTreeMap::new();
@@ -182,7 +189,7 @@ impl Shader {
             self.name.to_uppercase(),
             self.name,
             order.len() - 2,
-            self.source,
+            self.without_comments(),
         )?;
         Ok(())
     }

