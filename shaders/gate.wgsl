@@ -29,7 +29,7 @@ fn main(
         for (var column = 0u; column < columns; column++) {
             score += dot(input[token * columns + column], gate[column]);
         }
-        sum += 1.0 / (1.0 + exp(-score));
+        sum += 1.0 / (1.0 + exp(-clamp(score, -80.0, 80.0)));
     }
     let total = workgroup_sum(local, sum);
     if local == 0 {

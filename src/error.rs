@@ -92,6 +92,8 @@ pub enum Error {
         code: String,
         /// The sentence that the source gave.
         message: String,
+        /// The file that is at fault, where the source named one.
+        file: Option<String>,
     },
     /// A defect of this crate.
     #[error("This is a defect of specter-web, please report it: {problem}.")]
@@ -130,6 +132,7 @@ impl Error {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::FileMissing { file, .. } | Self::CorruptFile { file, .. } => Some(file),
+            Self::Source { file, .. } => file.as_deref(),
             _ => None,
         }
     }

@@ -108,7 +108,7 @@ mod directory {
     use std::fs;
     use std::io::{ErrorKind, Read, Seek, SeekFrom};
     use std::ops::Range;
-    use std::path::{Path, PathBuf};
+    use std::path::{Component, Path, PathBuf};
 
     use super::{File, Folder};
     use crate::error::{Error, Result};
@@ -151,6 +151,7 @@ mod directory {
                 "{} cannot be read: {error}. Check the path and its permissions.",
                 path.display()
             ),
+            file: Some(path.display().to_string()),
         }
     }
 
@@ -162,6 +163,10 @@ mod directory {
         }
 
         async fn open(&self, file: &str) -> Result<Option<DirectoryFile>> {
+            // Some names come out of files; none may lead elsewhere.
+            if Path::new(file).components().any(|part| !matches!(part, Component::Normal(_))) {
+                return Ok(None);
+            }
             let path = self.path.join(file);
             match fs::metadata(&path) {
                 Ok(metadata) => Ok(Some(DirectoryFile { size: metadata.len(), path })),

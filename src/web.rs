@@ -9,8 +9,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::engine::cpu::Cpu;
-use crate::engine::gpu::{Gpu, Pause, Waiting};
-use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo};
+use crate::engine::gpu::{Gpu, Waiting};
+use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder};
 use crate::model::Pooling;
@@ -107,6 +107,7 @@ fn source_error(js: &JsValue) -> Error {
     Error::Source {
         code: field("code").unwrap_or_else(|| "network".to_owned()),
         message: field("message").unwrap_or_else(|| format!("{js:?}")),
+        file: field("file"),
     }
 }
 
@@ -158,7 +159,8 @@ impl File for web_sys::Blob {
         } else {
             Err(Error::Source {
                 code: "corrupt-file".to_owned(),
-                message: "A file changed while it was read; load the model again.".to_owned(),
+                message: "A file changed while it was read. Load the model again.".to_owned(),
+                file: None,
             })
         }
     }
@@ -249,6 +251,9 @@ struct Info {
     memory: MemoryInfo,
 }
 
+/// How many tokens the scalar reference computes at once: about a second of work for a small model.
+const SLOW_TOKEN_BUDGET: usize = 64;
+
 /// A model on one of the devices.
 enum Model {
     Gpu(Box<Specter<Gpu>>),
@@ -311,7 +316,13 @@ impl Engine {
                 callbacks.check_stop()?;
                 Model::Gpu(Box::new(specter))
             }
-            Some("wasm") => Model::Cpu(Box::new(Specter::load(&folder, load, Cpu::new(), on_layer).await?)),
+            Some("wasm") => {
+                // Small batches, so that an abort does not wait for long.
+                let token_budget = load.token_budget.min(SLOW_TOKEN_BUDGET);
+                let load = LoadOptions { token_budget, ..load };
+                let cpu = Cpu::with_pause(pause(0));
+                Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_layer).await?))
+            }
             Some(other) => {
                 let problem = format!("device is {other:?}; it can be 'auto', 'webgpu' or 'wasm'");
                 return Err(Error::InvalidOption { problem }.into());
@@ -332,7 +343,7 @@ impl Engine {
         callbacks.check_stop()?;
         let mut model = self.take()?;
         let folder = PageFolder::new(folder);
-        let loaded = on_device!(&mut model, specter => specter.load_adapter(&name, &folder).await);
+        let loaded = on_device!(&mut model, specter => specter.load_adapter(&name, &folder, || callbacks.check_stop()).await);
         self.model.set(Some(model));
         Ok(loaded?)
     }
@@ -455,14 +466,24 @@ fn waiting() -> Waiting {
     if !user_agent.is_some_and(|agent| agent.contains("Firefox/")) {
         return Waiting::EventLoop;
     }
-    let pause: Pause = Rc::new(|| {
+    Waiting::Nudging(pause(1))
+}
+
+/// Gives the event loop its turn, for at least this long.
+fn pause(milliseconds: i32) -> Pause {
+    Rc::new(move || {
         let promise = Promise::new(&mut |resolve, _| {
-            set_timeout(&resolve, 1);
+            set_timeout(&resolve, milliseconds);
         });
         Box::pin(async move {
             // A timer does not fail.
             let _ = JsFuture::from(promise).await;
         })
-    });
-    Waiting::Nudging(pause)
+    })
+}
+
+/// A panic ends in a trap that says nothing; this says what happened, on the console.
+#[wasm_bindgen(start)]
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| web_sys::console::error_1(&panic.to_string().into())));
 }

@@ -16,18 +16,26 @@ import { describeAdapter, requireWebGpu } from './webgpu.js';
 
 /** @typedef {{ signal: AbortSignal, onProgress: OnProgress }} CallContext */
 
+/**
+ * Fires when the engine has crashed in this thread, with the error that every call in it gets from then on. Its
+ * one WebAssembly instance serves all models of the thread, and is in no known state after a trap.
+ */
+const crash = new AbortController();
+
 /** @implements {EngineHandle} */
 export class LocalEngine {
   /** @type {Engine | null} */
   #engine = null;
   /** Settles when the last call in line has left the engine. */
   #line = Promise.resolve();
-  /** Fires when the engine is disposed of or has crashed, with the error that every call gets from then on. */
+  /** Fires when the engine is disposed of. */
   #closing = new AbortController();
+  /** Fires when no call can be answered any more, with the error that every one gets from then on. */
+  #ended = AbortSignal.any([this.#closing.signal, crash.signal]);
   /** @type {((error: SpecterError) => void) | undefined} */
   #onCrash;
 
-  /** @param {(error: SpecterError) => void} [onCrash] */
+  /** @param {(error: SpecterError) => void} [onCrash]  given in a worker of ours, which a crash is the end of */
   constructor(onCrash) {
     this.#onCrash = onCrash;
     globalThis.addEventListener('error', this.#watch);
@@ -54,13 +62,10 @@ export class LocalEngine {
 
   /** @returns {Promise<void>} */
   async dispose() {
-    const crashed = this.#closing.signal.aborted;
-    if (!crashed) {
-      this.#closing.abort(new SpecterError('disposed', 'This Specter has been disposed of. Load the model again to use it.'));
-      // Rust still holds the engine while a call is inside.
-      await this.#line;
-      this.#engine?.free();
-    }
+    this.#closing.abort(new SpecterError('disposed', 'This Specter has been disposed of. Load the model again to use it.'));
+    // Rust still holds the engine while a call is inside. One that has trapped never leaves.
+    await untilAborted(this.#line, crash.signal).catch(() => {});
+    if (!crash.signal.aborted) this.#engine?.free();
     this.#engine = null;
     globalThis.removeEventListener('error', this.#watch);
     globalThis.removeEventListener('unhandledrejection', this.#watch);
@@ -107,7 +112,7 @@ export class LocalEngine {
    * @returns {Promise<Outcome>}
    */
   async #inTurn(asked, work) {
-    const stop = AbortSignal.any([asked, this.#closing.signal]);
+    const stop = AbortSignal.any([asked, this.#ended]);
     const before = this.#line;
     /** @type {() => void} */
     let leave = () => {};
@@ -120,8 +125,7 @@ export class LocalEngine {
       throw error;
     }
     const inside = work(stop).catch((error) => {
-      if (isTrap(error)) this.#crash(error);
-      throw SpecterError.from(error);
+      throw isTrap(error) ? this.#crash(error) : SpecterError.from(error);
     });
     inside.then(leave, leave);
     return untilAborted(inside, stop);
@@ -137,16 +141,26 @@ export class LocalEngine {
     const error = event instanceof ErrorEvent ? event.error : /** @type {PromiseRejectionEvent} */ (event).reason;
     if (!isTrap(error)) return;
     // A page may run other WebAssembly; a worker of ours runs only this.
-    if ('document' in globalThis && !error.stack?.includes('specter_web')) return;
+    if (!this.#onCrash && !error.stack?.includes('specter_web')) return;
     this.#crash(error);
   };
 
-  /** @param {Error} trap */
+  /**
+   * @param {Error} trap
+   * @returns {SpecterError}
+   */
   #crash(trap) {
-    if (this.#closing.signal.aborted) return;
-    const error = SpecterError.from(trap);
-    this.#closing.abort(error);
+    if (crash.signal.aborted) return abortError(crash.signal);
+    const error = this.#onCrash
+      ? SpecterError.from(trap)
+      : new SpecterError(
+          'internal',
+          `The engine crashed on this page (${trap.message}). Reload the page, or use worker: true; this is a defect worth reporting.`,
+          { cause: trap },
+        );
+    crash.abort(error);
     this.#onCrash?.(error);
+    return error;
   }
 }
 
@@ -166,8 +180,8 @@ async function loadEngine({ model, adapters, options }, context) {
     if (signal.aborted) throw abortError(signal);
     return engine;
   } catch (error) {
-    // After a trap Rust's own state is not to be touched.
-    if (!isTrap(error)) engine.free();
+    // After a trap, of this call or another's, Rust's own state is not to be touched.
+    if (!isTrap(error) && !crash.signal.aborted) engine.free();
     throw error;
   }
 }

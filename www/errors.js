@@ -56,7 +56,7 @@ export class SpecterError extends Error {
     /** @type {SpecterErrorCode} */
     this.code = code;
     /**
-     * The file at fault, as it is called in its folder.
+     * Folder and name of the file at fault; of one that is missing or could not be fetched, the name alone.
      *
      * @type {string | undefined}
      */

@@ -32,7 +32,8 @@
  */
 
 /**
- * Where to compute. `wasm` is a slow scalar reference for checking the GPU against.
+ * Where to compute. `auto` means `webgpu` today: where there is none, it rejects with `webgpu-unavailable` and
+ * does not fall back. `wasm` computes in the slow scalar reference that the GPU is checked against.
  *
  * @typedef {'auto' | 'webgpu' | 'wasm'} Device
  */
@@ -44,13 +45,14 @@
  */
 
 /**
- * A step of a load or an embed.
+ * A step of a load or an embed. `loaded` and `total` count bytes in `download`, the model's layers in `weights`,
+ * 0 of 1 and then 1 of 1 in `pipelines`, and documents in `embed`.
  *
  * @typedef {object} Progress
  * @property {'download' | 'weights' | 'pipelines' | 'embed'} phase
- * @property {string} [file]  the file being read, as it is called in its folder
- * @property {number} loaded  bytes while downloading or reading weights; pipelines; documents while embedding
- * @property {number} total   in the same unit; 0 where the server does not say
+ * @property {string} [file]  the file being downloaded, as it is called in its folder
+ * @property {number} loaded  how much is done, in the phase's unit
+ * @property {number} total   of how much; 0 where the server does not say how long a file is
  * @property {boolean} [fromCache]  whether a download came from a cache of this package
  */
 

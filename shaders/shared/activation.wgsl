@@ -15,8 +15,9 @@ fn tanh_safe(x: vec4<f32>) -> vec4<f32> {
     return tanh(clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0)));
 }
 
+// WGSL does not promise what becomes of an infinite exponential.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-    return 1.0 / (1.0 + exp(-x));
+    return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
 }
 
 fn gelu(x: vec4<f32>) -> vec4<f32> {

@@ -51,18 +51,35 @@ impl<B: Backend> Encoder<B> {
         Ok(Self { config, bert, backend })
     }
 
-    /// Reads an adapter from a folder onto the network's device.
-    pub async fn load_adapter<F: Folder>(&mut self, folder: &F, name: &str) -> Result<AdapterOn<B>> {
+    /// Reads an adapter from a folder onto the network's device. `on_layer` is asked before each layer and at the end
+    /// whether to go on.
+    pub async fn load_adapter<F: Folder>(
+        &mut self,
+        folder: &F,
+        name: &str,
+        mut on_layer: impl FnMut() -> Result<()>,
+    ) -> Result<AdapterOn<B>> {
         let config = AdapterConfig::from_folder(folder, name, Some(&self.config)).await?;
         let checkpoint =
             open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
         let mut layers = std::collections::BTreeMap::new();
+        config.check_depth(&checkpoint, name, self.config.layers)?;
         for (layer, (attention, output)) in config.read(&checkpoint, &self.config).await? {
+            on_layer()?;
+            let widths = [&attention, &output].into_iter().flatten().map(|tensors| tensors.weights.width);
+            let widest = self.backend.widest_bottleneck();
+            if let Some(width) = widths.max().filter(|&width| width > widest) {
+                return Err(Error::UnsupportedAdapter {
+                    adapter: name.to_owned(),
+                    problem: format!("its bottleneck is {width} wide; up to {widest} are run"),
+                });
+            }
             let attention = attention.map(|tensors| self.upload(tensors)).transpose()?;
             let output = output.map(|tensors| self.upload(tensors)).transpose()?;
             layers.insert(layer, AdapterLayer { attention, output });
         }
         self.backend.loaded().await?;
+        on_layer()?;
         Ok(Adapter { placement: config.placement, layers })
     }
 
@@ -107,8 +124,9 @@ impl<B: Backend, F: File> TensorSource for Uploader<'_, B, F> {
             let rows = matrix_shape(part).0;
             let step = self.checkpoint.rows_per_block(&part.name);
             for start in (0..rows).step_by(step) {
-                let block = self.checkpoint.rows(&part.name, start..rows.min(start + step)).await?;
-                self.backend.write_rows(&mut matrix, first_row + start, block.into_format(self.format))?;
+                let block =
+                    self.checkpoint.rows_in(&part.name, start..rows.min(start + step), self.format).await?;
+                self.backend.write_rows(&mut matrix, first_row + start, block)?;
             }
             first_row += rows;
         }

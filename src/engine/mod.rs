@@ -9,6 +9,9 @@ pub mod encoder;
 pub mod gpu;
 pub mod loading;
 
+use std::pin::Pin;
+use std::rc::Rc;
+
 use serde::Serialize;
 
 use crate::error::Result;
@@ -28,6 +31,9 @@ pub enum RowsOf {
     /// One row a document, `D`.
     Documents,
 }
+
+/// Makes a future that is ready a moment later, when others have had their turn.
+pub type Pause = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// Which outputs of a dense layer are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +84,13 @@ pub trait Backend {
     /// Room for a matrix of `rows × columns` weights.
     fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout)
     -> Result<Self::Matrix>;
-    /// Fills consecutive rows of a matrix; `first_row` and the number of rows are multiples of 4, but at the end.
+    /// Fills consecutive rows of a matrix with a block in its format; `first_row` and the number of rows are multiples of
+    /// 4, but at the end.
     fn write_rows(&mut self, matrix: &mut Self::Matrix, first_row: usize, block: Block) -> Result<()>;
     /// A vector of weights.
     fn vector(&mut self, values: &[f32]) -> Result<Self::Vector>;
+    /// The widest bottleneck that can be run.
+    fn widest_bottleneck(&self) -> usize;
     /// The dense layers of a bottleneck.
     fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<Self::Bottleneck>;
     /// Waits until all that was handed over has arrived, and says whether it has.

@@ -230,8 +230,7 @@ impl AdapterConfig {
         }
         let config: BottleneckFile = serde_json::from_value(file.config)
             .map_err(|error| Error::corrupt(&file_name, format!("its config cannot be read: {error}")))?;
-        let layers = base.map_or(usize::MAX, |base| base.layers);
-        config.check(file.name.unwrap_or_default(), file.version.is_some(), layers).map_err(refuse)
+        config.check(file.name.unwrap_or_default(), file.version.is_some()).map_err(refuse)
     }
 
     /// The hidden size of the network that an adapter was trained on, 0 where its file does not say.
@@ -253,7 +252,7 @@ impl AdapterFile {
 }
 
 impl BottleneckFile {
-    fn check(self, name: String, has_version: bool, layers: usize) -> Result<AdapterConfig, String> {
+    fn check(self, name: String, has_version: bool) -> Result<AdapterConfig, String> {
         if self.phm_layer {
             return Err(
                 "it has hypercomplex (PHM, Compacter) layers; plain dense bottlenecks are run".to_owned()
@@ -286,9 +285,6 @@ impl BottleneckFile {
             FlagOrNumber::Word(word) if word == "learned" || word == "channel" => Scaling::Learned,
             other => return Err(format!("its scaling is {other:?}; a number, learned and channel are run")),
         };
-        if let Some(layer) = self.leave_out.iter().find(|&&layer| layer >= layers) {
-            return Err(format!("it leaves out layer {layer}, but the model has {layers} layers"));
-        }
         Ok(AdapterConfig {
             name,
             placement: Placement {
@@ -326,6 +322,13 @@ pub fn canonical_name(key: &str) -> String {
         }
     }
     key.to_owned()
+}
+
+/// One more than the highest layer that a file has bottlenecks for.
+#[must_use]
+pub fn depth<F: crate::folder::File>(checkpoint: &Checkpoint<F>) -> usize {
+    let layer = |name: &str| name.strip_prefix("encoder.layer.")?.split('.').next()?.parse::<usize>().ok();
+    checkpoint.tensors().filter_map(layer).map(|layer| layer.saturating_add(1)).max().unwrap_or(0)
 }
 
 /// The tensors that one bottleneck can have.
@@ -370,6 +373,23 @@ impl AdapterConfig {
         attention.into_iter().chain(output).collect()
     }
 
+    /// Refuses an adapter of a deeper network, whose last layers would be left out without a word.
+    pub fn check_depth<F: crate::folder::File>(
+        &self,
+        checkpoint: &Checkpoint<F>,
+        adapter: &str,
+        layers: usize,
+    ) -> Result<()> {
+        let depth = depth(checkpoint);
+        if depth > layers {
+            return Err(Error::UnsupportedAdapter {
+                adapter: adapter.to_owned(),
+                problem: format!("it was trained on a model of {depth} layers, but this model has {layers}"),
+            });
+        }
+        Ok(())
+    }
+
     /// Every tensor that the adapter needs, with the width of each bottleneck taken from its own down-projection,
     /// since a reduction factor may differ from layer to layer.
     fn tensors<F: crate::folder::File>(
@@ -383,7 +403,8 @@ impl AdapterConfig {
         let width = checkpoint
             .shape(&format!("{prefix}.{down}.weight"))
             .and_then(|shape| shape.first().copied())
-            .unwrap_or(1);
+            .unwrap_or(1)
+            .max(1);
         let mut specs = vec![
             TensorSpec::new(format!("{prefix}.{down}.weight"), [width, hidden]),
             TensorSpec::new(format!("{prefix}.{down}.bias"), [width]),
@@ -408,13 +429,15 @@ impl AdapterConfig {
         (width, specs)
     }
 
-    /// Reads all bottlenecks: for each layer that has any, the one in attention and the one in the output.
-    pub async fn read<F: crate::folder::File>(
+    /// Checks that every tensor is there in its shape, for a network of a depth and width. Gives the blocks that have a
+    /// bottleneck as `(layer, is attention, key prefix)`.
+    pub fn require<F: crate::folder::File>(
         &self,
         checkpoint: &Checkpoint<F>,
-        base: &Config,
-    ) -> Result<BTreeMap<usize, (Option<BottleneckTensors>, Option<BottleneckTensors>)>> {
-        let layers = (0..base.layers).filter(|layer| !self.leave_out.contains(layer));
+        layers: usize,
+        hidden: usize,
+    ) -> Result<Vec<(usize, bool, String)>> {
+        let layers = (0..layers).filter(|layer| !self.leave_out.contains(layer));
         let blocks: Vec<(usize, bool, String)> = layers
             .flat_map(|layer| {
                 self.blocks(layer).into_iter().map(move |(attention, prefix)| (layer, attention, prefix))
@@ -422,9 +445,19 @@ impl AdapterConfig {
             .collect();
         let mut needed = Vec::new();
         for (_, _, prefix) in &blocks {
-            needed.extend(self.tensors(checkpoint, prefix, base.hidden_size).1);
+            needed.extend(self.tensors(checkpoint, prefix, hidden).1);
         }
         checkpoint.require(&needed)?;
+        Ok(blocks)
+    }
+
+    /// Reads all bottlenecks: for each layer that has any, the one in attention and the one in the output.
+    pub async fn read<F: crate::folder::File>(
+        &self,
+        checkpoint: &Checkpoint<F>,
+        base: &Config,
+    ) -> Result<BTreeMap<usize, (Option<BottleneckTensors>, Option<BottleneckTensors>)>> {
+        let blocks = self.require(checkpoint, base.layers, base.hidden_size)?;
 
         let mut read: BTreeMap<usize, (Option<_>, Option<_>)> = BTreeMap::new();
         for (layer, attention, prefix) in blocks {

@@ -45,10 +45,15 @@ struct ConfigFile {
     vocab_size: Option<usize>,
     type_vocab_size: Option<usize>,
     position_embedding_type: Option<String>,
+    is_decoder: Option<bool>,
+    add_cross_attention: Option<bool>,
 }
 
 /// The widest head that the attention kernel keeps in registers.
 const MAX_HEAD_SIZE: usize = 128;
+
+/// A dispatch has at most this many workgroups along an axis, and some kernels take one a token.
+const MAX_POSITIONS: usize = 65_535;
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -98,11 +103,16 @@ impl Config {
             ("num_attention_heads", heads, 256),
             ("intermediate_size", self.intermediate_size, 65_536),
             ("vocab_size", self.vocabulary_size, 4_000_000),
-            ("max_position_embeddings", self.positions, 65_536),
         ] {
             if !(1..=limit).contains(&size) {
                 return refuse(format!("{name} is {size}; this version runs 1 to {limit}"));
             }
+        }
+        if !(3..=MAX_POSITIONS).contains(&self.positions) {
+            return refuse(format!(
+                "max_position_embeddings is {}; this version runs 3 to {MAX_POSITIONS}",
+                self.positions
+            ));
         }
         if !hidden.is_multiple_of(GROUP) || !self.intermediate_size.is_multiple_of(GROUP) {
             return refuse(format!(
@@ -137,6 +147,9 @@ impl ConfigFile {
             return Err(Error::unsupported(format!(
                 "its architecture is {found:?}; this version runs BERT encoders (SPECTER2, SciBERT, MiniLM…)"
             )));
+        }
+        if self.is_decoder == Some(true) || self.add_cross_attention == Some(true) {
+            return Err(Error::unsupported("it is a decoder; encoders are run"));
         }
         match self.position_embedding_type.as_deref() {
             None | Some("absolute") => Ok(()),

@@ -17,33 +17,34 @@ use crate::weights::format::{Block, Format, GROUP};
 use crate::weights::{self, Checkpoint};
 
 /// Files beside the weights that a converted folder keeps as they are.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 7] = [
     "tokenizer.json",
     "vocab.txt",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "modules.json",
-    "1_Pooling/config.json",
     "sentence_bert_config.json",
     "README.md",
 ];
 
-/// The files of the converted folder: `config.json` with a `quantization` entry, `model.safetensors`, and what is
-/// kept. The same folder gives the same bytes.
+/// The files of the converted folder: `model.safetensors`, what is kept, and `config.json` with a `quantization` entry,
+/// which comes last, since a folder without it is no model. The same folder gives the same bytes.
 pub async fn convert(folder: &impl Folder, format: Format) -> Result<Vec<(String, Vec<u8>)>> {
     let config = Config::from_folder(folder).await?;
     let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
     checkpoint.require(&bert::tensors(&config))?;
 
-    let mut files = vec![
-        ("config.json".to_owned(), described_config(folder, format).await?),
-        (WEIGHTS.to_owned(), converted(&checkpoint, format).await?),
-    ];
-    for name in KEPT {
-        if let Some(bytes) = read_file(folder, name).await? {
-            files.push((name.to_owned(), bytes));
+    let mut files = vec![(WEIGHTS.to_owned(), converted(&checkpoint, format).await?)];
+    let modules: Vec<Value> = read_json(folder, "modules.json").await?.unwrap_or_default();
+    let paths =
+        modules.iter().filter_map(|module| module.get("path")?.as_str()).filter(|path| !path.is_empty());
+    let of_modules = paths.map(|path| format!("{path}/config.json"));
+    for name in KEPT.into_iter().map(str::to_owned).chain(of_modules) {
+        if let Some(bytes) = read_file(folder, &name).await? {
+            files.push((name, bytes));
         }
     }
+    files.push(("config.json".to_owned(), described_config(folder, format).await?));
     Ok(files)
 }
 
@@ -85,9 +86,7 @@ async fn converted<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Resul
             Format::Q8 | Format::F16 => Format::F16,
             Format::F32 => Format::F32,
         };
-        let mut block = checkpoint.rows(name, 0..rows).await?;
-        block = block.into_format(target);
-        match block {
+        match checkpoint.rows_in(name, 0..rows, target).await? {
             Block::F32(values) => stored.push((name.to_owned(), (Dtype::F32, shape, le(&values)))),
             Block::F16(values) => stored.push((name.to_owned(), (Dtype::F16, shape, le(&values)))),
             Block::Q8 { quants, scales } => {

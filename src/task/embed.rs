@@ -86,7 +86,9 @@ impl<B: Backend> Specter<B> {
         }
         let config = Config::from_folder(folder).await?;
         let defaults = PoolingDefaults::from_folder(folder).await?;
-        let tokenizer = Tokenizer::from_folder(folder, config.positions, options.max_length).await?;
+        let tokenizer =
+            Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, options.max_length)
+                .await?;
         if tokenizer.vocabulary_size() > config.vocabulary_size {
             return Err(Error::corrupt(
                 format!("{}/tokenizer.json", folder.name()),
@@ -106,8 +108,14 @@ impl<B: Backend> Specter<B> {
 
     /// Reads an adapter onto the device, beside those that are there. One of the same name is replaced, but only
     /// when the new one is complete.
-    pub async fn load_adapter(&mut self, name: &str, folder: &impl Folder) -> Result<()> {
-        let adapter = self.encoder.load_adapter(folder, name).await?;
+    /// `on_layer` may stop the load by an error; what was there before stays then.
+    pub async fn load_adapter(
+        &mut self,
+        name: &str,
+        folder: &impl Folder,
+        on_layer: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let adapter = self.encoder.load_adapter(folder, name, on_layer).await?;
         self.adapters.insert(name.to_owned(), adapter);
         Ok(())
     }
@@ -146,7 +154,9 @@ impl<B: Backend> Specter<B> {
         let hidden = self.encoder.config.hidden_size;
 
         let total = documents.len();
-        let mut data = Vec::with_capacity(total * hidden);
+        let mut data = Vec::new();
+        let too_large = |_| Error::OutOfMemory { what: format!("the vectors of {total} papers") };
+        data.try_reserve_exact(total.saturating_mul(hidden)).map_err(too_large)?;
         on_batch(0, total)?;
         let ids = documents.iter().map(|document| self.tokenizer.encode(document));
         for batch in batch::pack(ids, self.options.token_budget) {

@@ -53,7 +53,7 @@ pub async fn inspect(folder: &impl Folder) -> Result<Description> {
 async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     let config = Config::from_folder(folder).await?;
     let pooling = PoolingDefaults::from_folder(folder).await?;
-    let tokenizer = Tokenizer::from_folder(folder, config.positions, None).await?;
+    let tokenizer = Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, None).await?;
     let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
     let needed = bert::tensors(&config);
     checkpoint.require(&needed)?;
@@ -77,6 +77,7 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
     let config = AdapterConfig::from_folder(folder, folder.name(), None).await?;
     let checkpoint =
         open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
+    config.require(&checkpoint, adapter::depth(&checkpoint), hidden_size)?;
     let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
     Ok(AdapterDescription {
         config,

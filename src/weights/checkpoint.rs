@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-use super::format::{Block, GROUP};
+use super::format::{Block, Format, GROUP};
 use super::index::{Dtype, Stored};
 use super::{TensorSpec, safetensors, torch};
 use crate::error::{Error, Result};
@@ -157,6 +157,17 @@ impl<F: File> Checkpoint<F> {
             Ok(block)
         } else {
             Err(Error::corrupt(&self.name, format!("{tensor} holds values that are not finite numbers")))
+        }
+    }
+
+    /// Some rows of a matrix in the format that is asked for.
+    pub async fn rows_in(&self, tensor: &str, rows: Range<usize>, format: Format) -> Result<Block> {
+        let block = self.rows(tensor, rows).await?.into_format(format);
+        if block_is_finite(&block) {
+            Ok(block)
+        } else {
+            let problem = format!("{tensor} holds values that are too large for {}", format.name());
+            Err(Error::corrupt(&self.name, problem))
         }
     }
 

@@ -114,7 +114,8 @@ fn quantize(values: &[f32]) -> Block {
     let mut scales = Vec::with_capacity(values.len() / GROUP);
     for group in values.chunks(GROUP) {
         let largest = group.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        let mut best = (f16::ZERO, f32::INFINITY);
+        // Of a group that f16 scales cannot reach, the scale stays infinite and is refused where it was read.
+        let mut best = (f16::from_f32(largest / 127.0), f32::INFINITY);
         for stretch in STRETCHES {
             let scale = f16::from_f32(largest / 127.0 * stretch);
             let error = squared_error(group, scale.to_f32());

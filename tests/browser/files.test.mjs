@@ -19,7 +19,7 @@ const entryOf = (header, pattern) => {
 /** @type {[what: string, changes: Record<string, any>, code: string, file: string | null, says: RegExp][]} */
 const BROKEN_MODELS = [
   ['no config.json', { 'config.json': null }, 'model-not-found', 'config.json', /config\.json/],
-  ['no weights', { [WEIGHTS]: null }, 'model-not-found', WEIGHTS, /model\.safetensors/],
+  ['no weights', { [WEIGHTS]: null }, 'model-not-found', WEIGHTS, /model\.safetensors.*pytorch_model\.bin/],
   ['a configuration that is no JSON', { 'config.json': () => '{"model_type": ' }, 'corrupt-file', 'config.json', /config\.json/],
   [
     'an unknown architecture',
@@ -192,7 +192,7 @@ describe(`an adapter with something wrong, in ${BROWSER}`, () => {
   test('no weights: model-not-found', async () => {
     const failure = await failLoading(folderWith('tiny-bert/adapters/seq_bn', { 'adapter.safetensors': null }));
     assert.equal(failure.code, 'model-not-found', failure.message);
-    assert.match(failure.message, /adapter\.safetensors/);
+    assert.match(failure.message, /adapter\.safetensors.*pytorch_adapter\.bin/);
   });
 
   for (const name of foldersIn('tiny-bert/refused')) {

@@ -10,8 +10,11 @@ const set = stage();
 
 describe(`a tiny BERT with every adapter configuration, in ${BROWSER}`, () => {
   const golden = readJson('tiny-bert/goldens.json');
-  // Pickled weights (pytorch_adapter.bin) are not read.
-  const adapters = Object.keys(golden.cases).filter((name) => name !== 'none' && hasFile(`tiny-bert/adapters/${name}/adapter.safetensors`));
+  const adapters = Object.keys(golden.cases).filter((name) => name !== 'none');
+
+  test('some of the adapters are pickled', () => {
+    assert.ok(adapters.some((name) => !hasFile(`tiny-bert/adapters/${name}/adapter.safetensors`)));
+  });
 
   /**
    * All cases with one load: every adapter is resident, and each call switches.
@@ -47,10 +50,17 @@ describe(`a tiny BERT with every adapter configuration, in ${BROWSER}`, () => {
     let results;
     before(async () => (results = await embedCases('f32')));
     for (const name of ['none', ...adapters]) {
-      test(`${name} agrees within 1e-3`, () => {
+      test(`${name} agrees within 5e-5 of each vector’s size`, () => {
         for (const pooling of /** @type {const} */ (['cls', 'mean'])) {
-          const apart = distance(results[name][pooling], golden.cases[name][pooling]);
-          assert.ok(apart <= 1e-3, `${pooling} differs by ${apart}`);
+          /** @type {number[][]} */
+          const expected = golden.cases[name][pooling];
+          assert.equal(results[name][pooling].length, expected.length, 'as many vectors');
+          expected.forEach((vector, paper) => {
+            // Not 1 where no normalization follows the adapter.
+            const size = Math.max(1, ...vector.map(Math.abs));
+            const apart = distance([results[name][pooling][paper]], [vector]) / size;
+            assert.ok(apart <= 5e-5, `${pooling} of paper ${paper} differs by ${apart}`);
+          });
         }
       });
     }
@@ -80,21 +90,21 @@ describe(`all-MiniLM-L6-v2, in ${BROWSER}`, () => {
       }),
     );
 
-    test('the papers get the reference’s vectors within 1e-3, pooled and normalised as the model’s files say', async () => {
+    test('the papers get the reference’s vectors within 2e-5, pooled and normalised as the model’s files say', async () => {
       const rows = await set.page.evaluate(async (papers) => rowsOf(await minilm.embed(papers)), golden.papers);
       const apart = distance(rows, golden.embeddings);
-      assert.ok(apart <= 1e-3, `differs by ${apart}`);
+      assert.ok(apart <= 2e-5, `differs by ${apart}`);
       assert.ok(meanCosine(rows, golden.embeddings) >= 0.999999);
     });
 
-    test('the first token’s rows agree within 1e-3', async () => {
+    test('the first token’s rows agree within 1e-4', async () => {
       const chosen = [0, 1, 2, 3];
       const rows = await set.page.evaluate(
         async (papers) => rowsOf(await minilm.embed(papers, { pooling: 'cls', normalize: false })),
         chosen.map((index) => golden.papers[index]),
       );
       const apart = distance(rows, chosen.map((index) => golden.cls[index]));
-      assert.ok(apart <= 1e-3, `differs by ${apart}`);
+      assert.ok(apart <= 1e-4, `differs by ${apart}`);
     });
 
     test('an embedding does not depend on its batch mates', async () => {

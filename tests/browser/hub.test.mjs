@@ -124,8 +124,10 @@ describe(`a model from a hub, in ${BROWSER}`, () => {
       assert.equal(downloads.at(-1).fromCache, false);
       downloads.reduce((before, { loaded }) => (assert.ok(loaded >= before), loaded), 0);
     }
-    assert.ok(steps.some(({ phase }) => phase === 'weights'));
-    assert.ok(steps.some(({ phase }) => phase === 'pipelines'));
+    const counts = (/** @type {string} */ phase) =>
+      steps.filter((step) => step.phase === phase).map(({ loaded, total }) => [loaded, total]);
+    assert.deepEqual(counts('weights').at(-1), [3, 3], 'the layers of the model');
+    assert.deepEqual(counts('pipelines'), [[0, 1], [1, 1]]);
   });
 
   test('is read at a revision, named in the id or as an option', async () => {

@@ -13,18 +13,22 @@ const set = stage();
 const TRAPPING_ENGINE = `
   // (module (func (export "trap") unreachable))
   const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11];
-  const { trap } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(code))).exports;
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(code)));
+  let trapped = false;
+  function trap() { trapped = true; exports.trap(); }
   export default async function init() {}
   export class Engine {
     static async load() { return new Engine(); }
     async embed(papers) {
       if (papers[0] === 'at once') trap();
       // As an asynchronous Rust function does: the trap is elsewhere, and this promise never settles.
-      queueMicrotask(function specter_web() { trap(); });
+      function specter_web() { trap(); }
+      if (papers[0] === 'in a while') setTimeout(specter_web, 200);
+      else queueMicrotask(specter_web);
       await new Promise(() => {});
     }
     info() { return { adapters: [] }; }
-    free() { throw new Error('freed after a crash'); }
+    free() { if (trapped) throw new Error('freed after a crash'); }
   }
 `;
 
@@ -127,10 +131,44 @@ describe(`an engine that traps, in ${BROWSER}`, () => {
           );
           for (const failure of failures) {
             assert.equal(failure.code, 'internal', failure.message);
-            assert.match(failure.message, /unreachable.*Load the model again/);
+            assert.match(failure.message, worker ? /unreachable.*Load the model again/ : /unreachable.*Reload the page, or use worker: true/);
           }
           assert.equal(await workersOf(page, 0), 0);
         }));
     }
+
+    test(`while it is disposed of, with worker: ${worker}, does not hold that up`, () =>
+      withPackage({ files }, async (page) => {
+        const failure = await page.evaluate(async (worker) => {
+          addEventListener('error', (event) => event.preventDefault());
+          const specter = await Specter.load('./x/', { worker });
+          const running = failureOf(specter.embed(['in a while']));
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          await specter.dispose();
+          return running;
+        }, worker);
+        assert.equal(failure.code, 'disposed', failure.message);
+        assert.equal(await workersOf(page, 0), 0);
+      }));
   }
+
+  test('in the page is not used there again, and a worker still is', () =>
+    withPackage({ files }, async (page) => {
+      const { failures, adapters } = await page.evaluate(async () => {
+        const other = await Specter.load('./x/', { worker: false });
+        const specter = await Specter.load('./x/', { worker: false });
+        await failureOf(specter.embed(['at once']));
+        const failures = [await failureOf(Specter.load('./x/', { worker: false })), await failureOf(other.embed(['next']))];
+        await Promise.all([specter.dispose(), other.dispose()]);
+        const inWorker = await Specter.load('./x/');
+        const { adapters } = inWorker.info();
+        await inWorker.dispose();
+        return { failures, adapters };
+      });
+      for (const failure of failures) {
+        assert.equal(failure.code, 'internal', failure.message);
+        assert.match(failure.message, /crashed on this page.*Reload the page, or use worker: true/);
+      }
+      assert.deepEqual(adapters, []);
+    }));
 });

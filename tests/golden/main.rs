@@ -6,4 +6,5 @@
 mod devices;
 mod fixtures;
 mod minilm;
+mod refusals;
 mod tiny_bert;

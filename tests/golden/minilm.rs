@@ -39,7 +39,8 @@ fn every_token_id_is_that_of_the_reference_tokenizer() {
         let files = [file, "tokenizer_config.json"]
             .map(|name| (name.to_owned(), std::fs::read(path(name)).expect("the model is there")));
         let folder = specter_web::folder::MemoryFolder::new("minilm", files);
-        pollster::block_on(specter_web::text::Tokenizer::from_folder(&folder, 512, Some(512))).expect(file)
+        pollster::block_on(specter_web::text::Tokenizer::from_folder(&folder, 512, 30_522, Some(512)))
+            .expect(file)
     };
     for file in ["tokenizer.json", "vocab.txt"] {
         let tokenizer = read_tokenizer(file);

@@ -63,7 +63,10 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
     // All of them are resident at once.
     for case in &cases {
         let folder = directory(&format!("{MODEL}/adapters/{case}"));
-        specter.load_adapter(case, &folder).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        specter
+            .load_adapter(case, &folder, || Ok(()))
+            .await
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
     }
     let mut worst = 0.0_f32;
     for case in std::iter::once("none").chain(cases) {
@@ -139,7 +142,7 @@ async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl
     for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999)] {
         let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
         let folder = directory(&format!("{MODEL}/adapters/seq_bn"));
-        specter.load_adapter("seq_bn", &folder).await.expect("it loads");
+        specter.load_adapter("seq_bn", &folder, || Ok(())).await.expect("it loads");
         for case in ["none", "seq_bn"] {
             let options = EmbedOptions {
                 adapter: (case != "none").then(|| case.to_owned()),
@@ -259,7 +262,7 @@ fn an_adapter_that_cannot_run_is_refused_by_name() {
         pollster::block_on(load(&directory(MODEL), Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
     let mut refuse = |case: &str| {
         let folder = Directory::new(path(&format!("{MODEL}/refused/{case}"))).expect("the fixture is there");
-        let error = pollster::block_on(specter.load_adapter(case, &folder)).expect_err(case);
+        let error = pollster::block_on(specter.load_adapter(case, &folder, || Ok(()))).expect_err(case);
         assert!(matches!(error, Error::UnsupportedAdapter { .. }), "{case}: {error}");
         println!("{error}");
         error.to_string()

@@ -90,6 +90,32 @@ fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
 }
 
 #[test]
+fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
+    let folder = seeded_model(
+        &serde_json::json!({
+            "model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1,
+            "intermediate_size": 65_536, "vocab_size": 205, "max_position_embeddings": 512,
+        }),
+        200,
+    );
+    pollster::block_on(async {
+        let gpu = Gpu::new(Waiting::Polling).await.expect("there is a GPU to test on");
+        let options = LoadOptions { token_budget: 65_535, ..LoadOptions::default() };
+        let mut specter = Specter::load(&folder, options, gpu, |_, _| Ok(())).await.expect("it loads");
+        let (small, large) = (vec![text(0..5)], vec![text(0..600); 127]);
+        let options = EmbedOptions::default();
+        let before = specter.embed(&small, &options, |_, _| Ok(())).await.expect("it embeds");
+        // 65,024 rows of 65,536 columns would be 16 GiB.
+        let refused =
+            specter.embed(&large, &options, |_, _| Ok(())).await.expect_err("no device allows that");
+        println!("{refused}");
+        assert_eq!(refused.code(), "out-of-memory");
+        let after = specter.embed(&small, &options, |_, _| Ok(())).await.expect("it embeds again");
+        assert_eq!(before, after);
+    });
+}
+
+#[test]
 fn a_steady_stream_of_batches_creates_nothing() {
     let folder = seeded_model(
         &serde_json::json!({

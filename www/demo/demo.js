@@ -100,6 +100,9 @@ const chosenModel = () => MODELS.find(({ id }) => id === page.model.value) ?? /*
 const chosenAdapter = () => page.adapter.value || null;
 
 /** @param {Draft} paper */
+const titleOf = ({ title }) => title || 'A paper without a title';
+
+/** @param {Draft} paper */
 const keyOf = ({ title, abstract }) => JSON.stringify([chosenAdapter(), title, abstract]);
 
 // ---------------------------------------------------------------- the model
@@ -167,7 +170,7 @@ async function load() {
     say(`Loaded in ${seconds(performance.now() - begin)}.`);
     return true;
   } catch (error) {
-    if (loading === mineToEnd) fail(error, load);
+    if (loading === mineToEnd) fail(error, loadAndRefresh);
     return false;
   } finally {
     if (loading === mineToEnd) {
@@ -181,9 +184,12 @@ async function load() {
 /** @param {Progress} progress */
 function showProgress({ phase, file, loaded, total }) {
   page.progress.hidden = false;
-  const doing = { download: 'Downloading', weights: 'Preparing', pipelines: 'Compiling the kernels', embed: 'Embedding' }[phase];
-  const amount = phase === 'pipelines' || phase === 'embed' ? `${loaded} of ${total}` : bytes(loaded, total);
-  page.progressLabel.textContent = `${[doing, file].filter(Boolean).join(' ')}: ${amount}`;
+  page.progressLabel.textContent = {
+    download: `Downloading ${file ?? 'a file'}: ${bytes(loaded, total)}`,
+    weights: `Preparing layer ${Math.min(loaded + 1, total)} of ${total}`,
+    pipelines: 'Compiling the kernels',
+    embed: `Embedding: ${loaded} of ${total}`,
+  }[phase];
   if (total > 0) {
     page.progressBar.max = total;
     page.progressBar.value = loaded;
@@ -259,7 +265,7 @@ async function refresh() {
     setState('ready');
   } catch (error) {
     if (embedding !== run) return;
-    const lost = error instanceof SpecterError && ['device-lost', 'internal', 'disposed'].includes(error.code);
+    const lost = error instanceof SpecterError && ['device-lost', 'out-of-memory', 'internal', 'disposed'].includes(error.code);
     fail(error, lost ? loadAndRefresh : refresh);
   } finally {
     if (embedding === run) page.progress.hidden = true;
@@ -271,15 +277,20 @@ async function loadAndRefresh() {
 }
 
 function show() {
-  const place = (/** @type {Draft & { field?: string }} */ paper, /** @type {string} */ label, /** @type {boolean} */ isMine) => ({
+  const place = (
+    /** @type {Draft & { field?: string }} */ paper,
+    /** @type {string} */ label,
+    /** @type {boolean} */ isMine,
+    title = titleOf(paper),
+  ) => ({
     label,
-    title: paper.title || 'A paper without a title',
+    title,
     field: paper.field ?? '',
     mine: isMine,
     vector: vectors.get(keyOf(paper)) ?? new Float32Array(),
   });
   const listed = [...mine, ...EXAMPLES].map((paper, index) => place(paper, String(index + 1), index < mine.length));
-  const yours = draft && place({ ...draft, title: draft.title || 'Your paper' }, 'You', true);
+  const yours = draft && place(draft, 'You', true, draft.title || 'Your paper');
   if (yours) {
     shown = yours.vector;
     part('vector-empty', HTMLElement).hidden = true;
@@ -304,7 +315,7 @@ function showPapers() {
     const summary = document.createElement('summary');
     const field = document.createElement('small');
     field.textContent = ` ${paper.field}`;
-    summary.append(`${number}. ${paper.title}`, field);
+    summary.append(`${number}. ${titleOf(paper)}`, field);
     const abstract = document.createElement('p');
     abstract.textContent = paper.abstract || 'No abstract.';
     details.append(summary, abstract);
@@ -315,7 +326,7 @@ function showPapers() {
       remove.type = 'button';
       remove.className = 'quiet small';
       remove.textContent = 'Remove';
-      remove.setAttribute('aria-label', `Remove ${paper.title}`);
+      remove.setAttribute('aria-label', `Remove ${titleOf(paper)}`);
       remove.addEventListener('click', () => {
         mine = mine.filter((other) => other !== paper);
         showPapers();
@@ -355,8 +366,7 @@ function add() {
     page.title.focus();
     return;
   }
-  const title = paper.title || 'A paper without a title';
-  mine = [{ id: `mine-${++addedSoFar}`, field: 'Added by you', ...paper, title }, ...mine];
+  mine = [{ id: `mine-${++addedSoFar}`, field: 'Added by you', ...paper }, ...mine];
   draft = null;
   shown = null;
   page.title.value = '';
@@ -366,7 +376,7 @@ function add() {
   part('ranking-empty', HTMLElement).hidden = false;
   page.ranking.replaceChildren();
   showPapers();
-  say(`Added “${title}” to the list.`);
+  say(`Added “${titleOf(paper)}” to the list.`);
   page.title.focus();
   void refresh();
 }

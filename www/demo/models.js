@@ -41,7 +41,7 @@ export const MODELS = [
   {
     id: 'folder',
     label: 'A folder on this computer…',
-    note: 'Any BERT model as its authors publish it: config.json, a tokenizer and model.safetensors. The files are read here and sent nowhere.',
+    note: 'Any BERT model as its authors publish it: config.json, a tokenizer and model.safetensors or pytorch_model.bin. The files are read here and sent nowhere.',
     source: null,
     adapters: [],
   },

@@ -93,7 +93,12 @@ fn is_newer_than_its_converter(weights: &Path) -> Result<bool> {
     let Ok(made) = fs::metadata(weights).and_then(|file| file.modified()) else {
         return Ok(false);
     };
-    Ok(newest(&repository().join("src/weights"))? <= made)
+    for code in ["src/weights", "src/task/convert.rs", "src/model/bert.rs"] {
+        if newest(&repository().join(code))? > made {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn newest(path: &Path) -> Result<SystemTime> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use specter_web::folder::Directory;
 use specter_web::weights::Format;
@@ -25,6 +25,11 @@ impl Convert {
         let format = Format::from_name(&self.dtype)?;
         let files =
             pollster::block_on(specter_web::task::convert::convert(&Directory::new(&self.model)?, format))?;
+        if self.output.exists() && self.output.canonicalize()? == self.model.canonicalize()? {
+            bail!(
+                "the output is the model's own folder; name another one, so that the published weights stay"
+            );
+        }
         for (name, bytes) in files {
             let path = self.output.join(name);
             let folder = path.parent().unwrap_or(&self.output);

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use specter_web::Error;
 use specter_web::engine::Backend;
 use specter_web::engine::cpu::Cpu;
@@ -76,9 +76,16 @@ struct Line {
     r#abstract: Option<String>,
 }
 
+/// One line of output.
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: Value,
+    embedding: &'a [f32],
+}
+
 impl Line {
-    fn parse(line: &str) -> anyhow::Result<(Value, Document)> {
-        let Self { id, text, title, r#abstract } = serde_json::from_str(line)?;
+    fn parse(line: &[u8]) -> anyhow::Result<(Value, Document)> {
+        let Self { id, text, title, r#abstract } = serde_json::from_slice(line)?;
         let document = match (text, &title, &r#abstract) {
             (Some(text), None, None) => Document::Text(text),
             (Some(_), _, _) => bail!("it has both a text and a title or abstract"),
@@ -120,7 +127,7 @@ impl Embed {
         let device = specter.backend().device();
         eprintln!("{} on {} ({})", specter.name(), device.adapter, device.backend);
         if let Some(adapter) = &self.adapter {
-            specter.load_adapter("adapter", &Directory::new(adapter)?).await?;
+            specter.load_adapter("adapter", &Directory::new(adapter)?, || Ok(())).await?;
         }
         let options = EmbedOptions {
             adapter: self.adapter.as_ref().map(|_| "adapter".to_owned()),
@@ -141,7 +148,7 @@ impl Embed {
             for line in std::iter::once(first).chain(lines.try_iter()).take(LINES) {
                 number += 1;
                 let line = line.context("standard input cannot be read")?;
-                if line.trim().is_empty() {
+                if line.trim_ascii().is_empty() {
                     continue;
                 }
                 match Line::parse(&line) {
@@ -159,7 +166,7 @@ impl Embed {
             let vectors = specter.embed(&documents, &options, |_, _| Ok(())).await?;
             let [_, width] = vectors.dims;
             for (id, vector) in ids.into_iter().zip(vectors.data.chunks(width)) {
-                serde_json::to_writer(&mut out, &json!({ "id": id, "embedding": vector }))?;
+                serde_json::to_writer(&mut out, &Answer { id, embedding: vector })?;
                 writeln!(out)?;
             }
             out.flush()?;
@@ -172,10 +179,10 @@ impl Embed {
 }
 
 /// Lines of standard input, read on a thread of their own, no more than two rounds ahead.
-fn read_lines() -> mpsc::Receiver<std::io::Result<String>> {
+fn read_lines() -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::sync_channel(2 * LINES);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
+        for line in std::io::stdin().lock().split(b'\n') {
             if sender.send(line).is_err() {
                 break;
             }

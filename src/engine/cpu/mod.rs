@@ -12,7 +12,7 @@ mod pool;
 
 use std::rc::Rc;
 
-use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, RowsOf};
+use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, Pause, RowsOf};
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use crate::model::bert::Embeddings;
@@ -23,10 +23,11 @@ use crate::weights::{Block, Format};
 pub use elementwise::activate;
 
 /// The reference backend.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Cpu {
     batch: Batch,
     weight_bytes: u64,
+    pause: Option<Pause>,
 }
 
 impl Cpu {
@@ -34,6 +35,12 @@ impl Cpu {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A backend that gives others their turn before each result is read. In a browser an abort comes in then.
+    #[must_use]
+    pub fn with_pause(pause: Pause) -> Self {
+        Self { pause: Some(pause), ..Self::default() }
     }
 
     fn documents_of(&self, rows: &Rows) -> Vec<usize> {
@@ -51,7 +58,6 @@ impl Cpu {
 pub struct Matrix {
     rows: usize,
     columns: usize,
-    format: Format,
     /// `(first row, rows that follow)`, in order.
     blocks: Vec<(usize, Block)>,
 }
@@ -135,17 +141,21 @@ impl Backend for Cpu {
 
     fn matrix(&mut self, rows: usize, columns: usize, format: Format, _: Layout) -> Result<Matrix> {
         self.weight_bytes += format.bytes(rows, columns) as u64;
-        Ok(Matrix { rows, columns, format, blocks: Vec::new() })
+        Ok(Matrix { rows, columns, blocks: Vec::new() })
     }
 
     fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
-        matrix.blocks.push((first_row, block.into_format(matrix.format)));
+        matrix.blocks.push((first_row, block));
         Ok(())
     }
 
     fn vector(&mut self, values: &[f32]) -> Result<Vec<f32>> {
         self.weight_bytes += (values.len() * 4) as u64;
         Ok(values.to_vec())
+    }
+
+    fn widest_bottleneck(&self) -> usize {
+        usize::MAX
     }
 
     fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<BottleneckWeights> {
@@ -232,6 +242,9 @@ impl Backend for Cpu {
     }
 
     async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        if let Some(pause) = &self.pause {
+            pause().await;
+        }
         if rows.values.iter().all(|value| value.is_finite()) {
             Ok(rows.values.to_vec())
         } else {

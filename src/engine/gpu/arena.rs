@@ -53,7 +53,8 @@ pub(super) struct Arena {
     tokens: Numbered,
     /// Where each document starts, and where the last one ends.
     starts: Numbered,
-    staging: wgpu::Buffer,
+    /// Where results are read from; mapped while one is.
+    staging: Option<wgpu::Buffer>,
 }
 
 const STORAGE: wgpu::BufferUsages =
@@ -68,16 +69,19 @@ impl Arena {
             rows: BTreeMap::new(),
             tokens: small("tokens"),
             starts: small("starts"),
-            staging: raw(device, "staging", 16, STAGING),
+            staging: None,
         }
     }
 
-    /// Makes room for a batch and writes its tables. Says whether buffers were replaced.
-    pub(super) fn begin(&mut self, device: &Device, batch: &Batch) -> Result<bool> {
+    /// Makes room for a batch whose widest rows have `widest` columns, and writes its tables. Says whether buffers were
+    /// replaced.
+    pub(super) fn begin(&mut self, device: &Device, batch: &Batch, widest: usize) -> Result<bool> {
         let grow = batch.tokens() > self.capacity;
         if grow {
             let capacity = batch.tokens().next_power_of_two().next_multiple_of(ROW_TILE);
-            self.rows.clear();
+            device
+                .check_size(&format!("a batch of {} tokens", batch.tokens()), row_bytes(capacity, widest))?;
+            self.clear();
             let numbered = |label, size| -> Result<Numbered> {
                 Ok(Numbered { buffer: device.buffer(label, size, STORAGE)?, id: device.next_id() })
             };
@@ -102,13 +106,20 @@ impl Arena {
         let pool = self.rows.entry(width).or_default();
         let free = pool.iter().find(|numbered| Rc::strong_count(numbered) == 1).map(Rc::clone);
         let numbered = free.unwrap_or_else(|| {
-            let size = (self.capacity * width * 4).next_multiple_of(16) as u64;
+            let size = row_bytes(self.capacity, width);
             let numbered =
                 Rc::new(Numbered { buffer: raw(device, "activations", size, STORAGE), id: device.next_id() });
             pool.push(Rc::clone(&numbered));
             numbered
         });
         Rows { of, width, numbered }
+    }
+
+    /// Lets go of everything, as at the start.
+    pub(super) fn clear(&mut self) {
+        self.capacity = 0;
+        self.rows.clear();
+        self.staging = None;
     }
 
     pub(super) fn tokens(&self) -> &Numbered {
@@ -119,22 +130,23 @@ impl Arena {
         &self.starts
     }
 
-    /// Makes room for a result.
-    pub(super) fn prepare_staging(&mut self, device: &Device, size: u64) -> Result<()> {
-        if self.staging.size() < size {
-            self.staging.destroy();
-            self.staging = device.buffer("staging", size.next_power_of_two(), STAGING)?;
+    /// A buffer with room for a result.
+    pub(super) fn staging(&mut self, device: &Device, size: u64) -> Result<wgpu::Buffer> {
+        if let Some(staging) = self.staging.as_ref().filter(|staging| staging.size() >= size) {
+            return Ok(staging.clone());
         }
-        Ok(())
-    }
-
-    pub(super) fn staging(&self) -> &wgpu::Buffer {
-        &self.staging
+        if let Some(small) = self.staging.take() {
+            small.destroy();
+        }
+        let staging = device.buffer("the results", size.next_power_of_two(), STAGING)?;
+        self.staging = Some(staging.clone());
+        Ok(staging)
     }
 
     pub(super) fn bytes(&self) -> u64 {
+        let staging = self.staging.as_ref().map_or(0, wgpu::Buffer::size);
         let rows: u64 = self.rows.values().flatten().map(|numbered| numbered.buffer.size()).sum();
-        rows + self.tokens.buffer.size() + self.starts.buffer.size() + self.staging.size()
+        rows + self.tokens.buffer.size() + self.starts.buffer.size() + staging
     }
 
     pub(super) fn objects(&self) -> usize {
@@ -150,7 +162,12 @@ impl Arena {
     }
 }
 
-/// A buffer without a check of its size: where it is too large, the device reports it when the batch is read.
+/// Bytes of a buffer of activations.
+fn row_bytes(rows: usize, width: usize) -> u64 {
+    (rows as u64 * width as u64 * 4).next_multiple_of(16)
+}
+
+/// A buffer whose size is known to be allowed; where memory runs out, the device says so when the batch is read.
 fn raw(device: &Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
     let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
     device.handle.create_buffer(&descriptor)

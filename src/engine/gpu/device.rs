@@ -16,7 +16,7 @@ pub(super) struct Device {
     vendor: String,
     limits: wgpu::Limits,
     fault: Arc<Mutex<Option<Fault>>>,
-    uploads: RefCell<Option<[wgpu::ErrorScopeGuard; 2]>>,
+    scopes: RefCell<Option<[wgpu::ErrorScopeGuard; 2]>>,
     ids: Cell<u64>,
 }
 
@@ -40,7 +40,7 @@ impl From<wgpu::Error> for Fault {
 impl Fault {
     fn error(&self) -> Error {
         match self {
-            Self::OutOfMemory => Error::OutOfMemory { what: "the model".to_owned() },
+            Self::OutOfMemory => Error::OutOfMemory { what: "this model or batch".to_owned() },
             Self::Lost(reason) => Error::DeviceLost { reason: reason.clone() },
             Self::Other(problem) => Error::internal(problem.clone()),
         }
@@ -107,7 +107,7 @@ impl Device {
             queue,
             limits,
             fault,
-            uploads: RefCell::new(None),
+            scopes: RefCell::new(None),
             ids: Cell::new(0),
         })
     }
@@ -120,36 +120,45 @@ impl Device {
 
     /// A buffer, or an error where the device does not allow one of this size.
     pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        let limit = self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size);
-        if size > limit {
-            return Err(Error::OutOfMemory {
-                what: format!("a buffer of {} MB for {label}; it allows {} MB", size >> 20, limit >> 20),
-            });
-        }
+        self.check_size(label, size)?;
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         Ok(self.handle.create_buffer(&descriptor))
     }
 
-    /// The first fault, if there was one.
+    /// Whether the device allows a buffer of this size.
+    pub(super) fn check_size(&self, what: &str, size: u64) -> Result<()> {
+        let limit = self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size);
+        if size > limit {
+            let (size, limit) = (size.div_ceil(1 << 20), limit >> 20);
+            return Err(Error::OutOfMemory {
+                what: format!("{what}, which takes a buffer of {size} MB where {limit} MB are allowed"),
+            });
+        }
+        Ok(())
+    }
+
+    /// The first fault since it was last asked for, if there was one. A lost device stays lost.
     pub(super) fn check(&self) -> Result<()> {
-        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(fault) => Err(fault.error()),
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*fault {
             None => Ok(()),
+            Some(lost @ Fault::Lost(_)) => Err(lost.error()),
+            Some(_) => fault.take().map_or(Ok(()), |passing| Err(passing.error())),
         }
     }
 
-    /// From now on errors are collected for [`Device::finish_uploads`].
-    pub(super) fn watch_uploads(&self) {
-        self.uploads.borrow_mut().get_or_insert_with(|| {
+    /// From now on errors are collected for [`Device::finish`].
+    pub(super) fn watch(&self) {
+        self.scopes.borrow_mut().get_or_insert_with(|| {
             [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
                 .map(|filter| self.handle.push_error_scope(filter))
         });
     }
 
-    /// Whether all that was uploaded since the last time has arrived.
-    pub(super) async fn finish_uploads(&self) -> Result<()> {
-        let Some([memory, validation]) = self.uploads.borrow_mut().take() else { return Ok(()) };
+    /// Whether all that was asked of the device since [`Device::watch`] was accepted.
+    pub(super) async fn finish(&self) -> Result<()> {
+        let Some([memory, validation]) = self.scopes.borrow_mut().take() else { return Ok(()) };
         // Scopes are a stack.
         let validation = validation.pop();
         let memory = memory.pop();
@@ -195,7 +204,7 @@ impl Device {
 impl Drop for Device {
     /// A browser frees a device when it collects garbage, which may be never; this is now.
     fn drop(&mut self) {
-        self.uploads.borrow_mut().take();
+        self.scopes.borrow_mut().take();
         self.handle.destroy();
     }
 }

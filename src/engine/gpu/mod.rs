@@ -32,7 +32,7 @@ use shaders::{
 };
 
 pub use arena::Rows;
-pub use readback::{Pause, Waiting};
+pub use readback::Waiting;
 
 /// The widest bottleneck: four rows of it fill the 16 KiB of workgroup memory that every WebGPU device has.
 const MAX_BOTTLENECK: usize = 1024;
@@ -44,8 +44,14 @@ pub struct Gpu {
     recorder: Recorder,
     weights: Rc<WeightAccount>,
     waiting: Waiting,
+    /// The widest rows that any operation of the model makes.
+    widest: usize,
     tokens: usize,
     documents: usize,
+    /// `Σ length²`, which attention costs.
+    squared_lengths: usize,
+    /// Whether a batch was begun and not read to its end.
+    unfinished: bool,
 }
 
 /// Keeps count of the weights on the device.
@@ -106,8 +112,11 @@ impl Gpu {
             weights: Rc::default(),
             waiting,
             device,
+            widest: 0,
             tokens: 0,
             documents: 0,
+            squared_lengths: 0,
+            unfinished: false,
         })
     }
 
@@ -141,6 +150,13 @@ impl Gpu {
         let weights = self.weights(bytes.len(), label)?;
         self.device.queue.write_buffer(&weights.buffer, 0, bytes);
         Ok(weights)
+    }
+
+    /// Lets go of all that a batch which failed or was given up may have left half done.
+    fn start_over(&mut self) {
+        self.arena.clear();
+        self.recorder.forget_bindings();
+        self.unfinished = false;
     }
 
     fn row_count(&self, of: RowsOf) -> usize {
@@ -177,7 +193,8 @@ impl Backend for Gpu {
     type Rows = Rows;
 
     fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout) -> Result<Matrix> {
-        self.device.watch_uploads();
+        self.device.watch();
+        self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
         let scale_bytes = rows * (columns / GROUP) * 2;
         let (values, scales) = match format {
             Format::Q8 => (rows * columns, Some(self.weights(scale_bytes, "scales")?)),
@@ -189,7 +206,7 @@ impl Backend for Gpu {
     fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
         let queue = &self.device.queue;
         let first_value = first_row * matrix.columns;
-        let (values, scales) = packing::pack(block.into_format(matrix.format), matrix.columns, matrix.layout);
+        let (values, scales) = packing::pack(block, matrix.columns, matrix.layout);
         let value_bytes = matrix.format.bytes(first_row, matrix.columns)
             - scales.as_ref().map_or(0, |_| first_value / GROUP * 2);
         queue.write_buffer(&matrix.values.buffer, value_bytes as u64, &values);
@@ -200,19 +217,20 @@ impl Backend for Gpu {
     }
 
     fn vector(&mut self, values: &[f32]) -> Result<Weights> {
-        self.device.watch_uploads();
+        self.device.watch();
         self.upload(bytemuck::cast_slice(values), "vector")
+    }
+
+    fn widest_bottleneck(&self) -> usize {
+        MAX_BOTTLENECK
     }
 
     fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<BottleneckBuffers> {
         let &BottleneckWeights { hidden, width, activation, .. } = weights;
         if width > MAX_BOTTLENECK {
-            return Err(Error::UnsupportedAdapter {
-                adapter: String::new(),
-                problem: format!("its bottleneck is {width} wide; up to {MAX_BOTTLENECK} are run"),
-            });
+            return Err(Error::internal(format!("a bottleneck of {width}; {MAX_BOTTLENECK} fit")));
         }
-        self.device.watch_uploads();
+        self.device.watch();
         let padded = packing::pad_bottleneck(weights);
         let tiles = |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear).0;
         Ok(BottleneckBuffers {
@@ -227,17 +245,26 @@ impl Backend for Gpu {
     }
 
     async fn loaded(&mut self) -> Result<()> {
-        self.device.finish_uploads().await
+        self.device.finish().await
     }
 
     fn begin(&mut self, batch: &Batch) -> Result<()> {
         self.device.check()?;
+        if self.unfinished {
+            self.start_over();
+        }
         if self.weights.dropped.take() {
             self.recorder.forget_bindings();
         }
         self.tokens = batch.tokens();
         self.documents = batch.documents();
-        if self.arena.begin(&self.device, batch)? {
+        self.squared_lengths = (0..self.documents)
+            .map(|document| batch.rows(document).len())
+            .map(|length| length * length)
+            .sum();
+        self.unfinished = true;
+        self.device.watch();
+        if self.arena.begin(&self.device, batch, self.widest)? {
             self.recorder.forget_bindings();
         }
         self.recorder.begin();
@@ -348,13 +375,10 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows.div_ceil(64), heads],
-                operations: product(&[
-                    4,
-                    rows,
-                    self.tokens.div_ceil(self.documents.max(1)),
-                    heads,
-                    head_size,
-                ]),
+                operations: match queries.of {
+                    RowsOf::Tokens => product(&[4, self.squared_lengths, heads, head_size]),
+                    RowsOf::Documents => product(&[4, self.tokens, heads, head_size]),
+                },
             },
         );
         out
@@ -491,16 +515,17 @@ impl Backend for Gpu {
     }
 
     async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
-        self.device.finish_uploads().await?;
         let count = self.row_count(rows.of) * rows.width;
         let size = (count * 4) as u64;
-        self.arena.prepare_staging(&self.device, size)?;
-        let staging = self.arena.staging();
+        let staging = &self.arena.staging(&self.device, size)?;
         self.recorder.submit(&self.device, |encoder| {
             encoder.copy_buffer_to_buffer(rows.buffer(), 0, staging, 0, size);
         });
-        let values = readback::read(&self.device, &self.waiting, staging, size).await?;
-        self.device.check()?;
+        let values = readback::read(&self.device, &self.waiting, staging, size).await;
+        // Where a part of the submission was refused, nothing ran, and what was read is of an older batch.
+        self.device.finish().await?;
+        let values = values?;
+        self.unfinished = false;
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {

@@ -1,16 +1,12 @@
 //! Results come home without ever blocking in a browser, where a blocking wait is a deadlock.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::device::Device;
+use crate::engine::Pause;
 use crate::error::{Error, Result};
-
-/// Makes a future that is ready a moment later.
-pub type Pause = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// What brings a device to report that a buffer is mapped.
 #[derive(Clone, Default)]
