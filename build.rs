@@ -139,10 +139,10 @@ impl Shader {
         Ok((name.clone(), definition))
     }
 
-    /// The source as it is shipped: comments are for readers of the files, not for the download.
+    /// The source as it is shipped: comments and indentation are for readers of the files, not for the download.
     fn without_comments(&self) -> String {
-        let lines =
-            self.source.lines().filter(|line| !line.trim_start().starts_with("//") && !line.is_empty());
+        let lines = self.source.lines().map(str::trim_start);
+        let lines = lines.filter(|line| !line.starts_with("//") && !line.is_empty());
         lines.fold(String::new(), |text, line| text + line + "\n")
     }
 
