@@ -17,7 +17,7 @@ const MODULE: &str = "specter_web_bg.wasm";
 
 /// What wasm-opt may use: the features that Rust itself compiles for, which every browser with WebGPU has.
 const WASM_OPT: [&str; 10] = [
-    "-O3",
+    "-Os",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
     "--enable-call-indirect-overlong",
