@@ -251,6 +251,10 @@ struct Info {
     memory: MemoryInfo,
 }
 
+/// How many tokens a software adapter computes at once unless the caller says otherwise: half a second for BERT-base's
+/// largest kernel, so that the page and other tabs get their turn.
+const SOFTWARE_TOKEN_BUDGET: usize = 1024;
+
 /// How many tokens the scalar reference computes at once: about a second of work for a small model.
 const SLOW_TOKEN_BUDGET: usize = 64;
 
@@ -308,6 +312,10 @@ impl Engine {
                 let mut gpu = Gpu::new(waiting()).await?;
                 if let Some(AdapterFields { name, vendor }) = fields.adapter {
                     gpu.describe_adapter(name, vendor);
+                }
+                let mut load = load;
+                if fields.token_budget.is_none() && gpu.device().software {
+                    load.token_budget = SOFTWARE_TOKEN_BUDGET;
                 }
                 let mut specter = Specter::load(&folder, load, gpu, on_layer).await?;
                 callbacks.load_progress("pipelines", 0, 1);

@@ -36,10 +36,10 @@ fn refused(files: &[(&str, Option<String>)], code: &str, word: &str) {
     assert!(error.to_string().contains(word), "{error}");
 }
 
-fn config(change: impl FnOnce(&mut serde_json::Value)) -> Option<String> {
+fn config(change: impl FnOnce(&mut serde_json::Value)) -> String {
     let mut config = crate::fixtures::read(&format!("{MODEL}/config.json"));
     change(&mut config);
-    Some(config.to_string())
+    config.to_string()
 }
 
 #[test]
@@ -48,17 +48,29 @@ fn a_model_with_something_wrong_says_what_it_is() {
     refused(&[("vocab.txt", None)], "model-not-found", "tokenizer.json");
     refused(&[("model.safetensors", None)], "model-not-found", "model.safetensors");
     refused(&[("config.json", Some("{".into()))], "corrupt-file", "config.json");
-    refused(&[("config.json", config(|c| c["model_type"] = "gpt2".into()))], "unsupported-model", "gpt2");
-    refused(&[("config.json", config(|c| c["hidden_size"] = 48.into()))], "unsupported-model", "48");
-    refused(&[("config.json", config(|c| c["is_decoder"] = true.into()))], "unsupported-model", "decoder");
-    refused(&[("config.json", config(|c| c["hidden_act"] = "swiglu".into()))], "unsupported-model", "swiglu");
+    refused(
+        &[("config.json", Some(config(|c| c["model_type"] = "gpt2".into())))],
+        "unsupported-model",
+        "gpt2",
+    );
+    refused(&[("config.json", Some(config(|c| c["hidden_size"] = 48.into())))], "unsupported-model", "48");
+    refused(
+        &[("config.json", Some(config(|c| c["is_decoder"] = true.into())))],
+        "unsupported-model",
+        "decoder",
+    );
+    refused(
+        &[("config.json", Some(config(|c| c["hidden_act"] = "swiglu".into())))],
+        "unsupported-model",
+        "swiglu",
+    );
     // Every tensor of a fourth layer is missing, and the error says how many.
     refused(
-        &[("config.json", config(|c| c["num_hidden_layers"] = 4.into()))],
+        &[("config.json", Some(config(|c| c["num_hidden_layers"] = 4.into())))],
         "corrupt-file",
         "lacks 16 tensors",
     );
-    refused(&[("config.json", config(|c| c["vocab_size"] = 246.into()))], "corrupt-file", "[245, 32]");
+    refused(&[("config.json", Some(config(|c| c["vocab_size"] = 246.into())))], "corrupt-file", "[245, 32]");
 }
 
 #[test]
@@ -116,7 +128,7 @@ fn an_adapter_of_another_network_is_refused_and_a_stopped_one_leaves_nothing() {
     assert!(specter.unload_adapter("mine").is_err());
 
     // The same weights under a config of two layers: the adapter has bottlenecks for three.
-    let two = with(&[("config.json", config(|c| c["num_hidden_layers"] = 2.into()))]);
+    let two = with(&[("config.json", Some(config(|c| c["num_hidden_layers"] = 2.into())))]);
     let mut specter = load(&two).expect("a shallower network loads");
     let error =
         pollster::block_on(specter.load_adapter("mine", &folder, || Ok(()))).expect_err("it is deeper");
