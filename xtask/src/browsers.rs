@@ -84,6 +84,10 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
 /// result does not depend on the machine's GPU.
 pub(crate) fn use_software_vulkan(command: &mut Command) -> Result<()> {
     const VARIABLES: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+    // Mesa looks there for a display, and prints an error for each device that it opens where nothing is set.
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    }
     if !Need::SoftwareVulkan.applies() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) {
         return Ok(());
     }
