@@ -47,6 +47,15 @@ fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
     folder
 }
 
+/// Two layers of 64 columns and 200 words.
+fn small_model(intermediate_size: usize, positions: usize) -> MemoryFolder {
+    let config = serde_json::json!({
+        "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": intermediate_size, "vocab_size": 205, "max_position_embeddings": positions,
+    });
+    seeded_model(&config, 200)
+}
+
 fn text(words: std::ops::Range<usize>) -> Document {
     Document::Text(words.map(|word| format!("w{}", word * 37 % 1000)).collect::<Vec<_>>().join(" "))
 }
@@ -90,14 +99,21 @@ fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
 }
 
 #[test]
+fn a_load_that_is_stopped_half_way_lets_go_of_its_device() {
+    let folder = small_model(128, 64);
+    pollster::block_on(async {
+        for stop_at in 0..=2 {
+            let gpu = Gpu::new(Waiting::Polling).await.expect("there is a GPU to test on");
+            let on_layer = |done, _| if done == stop_at { Err(specter_web::Error::Aborted) } else { Ok(()) };
+            let stopped = Specter::load(&folder, LoadOptions::default(), gpu, on_layer).await;
+            assert!(stopped.is_err_and(|error| error.code() == "aborted"));
+        }
+    });
+}
+
+#[test]
 fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
-    let folder = seeded_model(
-        &serde_json::json!({
-            "model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1,
-            "intermediate_size": 65_536, "vocab_size": 205, "max_position_embeddings": 512,
-        }),
-        200,
-    );
+    let folder = small_model(65_536, 512);
     pollster::block_on(async {
         let gpu = Gpu::new(Waiting::Polling).await.expect("there is a GPU to test on");
         let options = LoadOptions { token_budget: 65_535, ..LoadOptions::default() };
@@ -117,13 +133,7 @@ fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
 
 #[test]
 fn a_steady_stream_of_batches_creates_nothing() {
-    let folder = seeded_model(
-        &serde_json::json!({
-            "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "intermediate_size": 128, "vocab_size": 205, "max_position_embeddings": 64,
-        }),
-        200,
-    );
+    let folder = small_model(128, 64);
     pollster::block_on(async {
         let gpu = Gpu::new(Waiting::Polling).await.expect("there is a GPU to test on");
         let options = LoadOptions { token_budget: 64, ..LoadOptions::default() };

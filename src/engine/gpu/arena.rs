@@ -63,7 +63,8 @@ const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::Buf
 
 impl Arena {
     pub(super) fn new(device: &Device) -> Self {
-        let small = |label| Numbered { buffer: raw(device, label, 16, STORAGE), id: device.next_id() };
+        let small =
+            |label| Numbered { buffer: device.allowed_buffer(label, 16, STORAGE), id: device.next_id() };
         Self {
             capacity: 0,
             rows: BTreeMap::new(),
@@ -107,8 +108,10 @@ impl Arena {
         let free = pool.iter().find(|numbered| Rc::strong_count(numbered) == 1).map(Rc::clone);
         let numbered = free.unwrap_or_else(|| {
             let size = row_bytes(self.capacity, width);
-            let numbered =
-                Rc::new(Numbered { buffer: raw(device, "activations", size, STORAGE), id: device.next_id() });
+            let numbered = Rc::new(Numbered {
+                buffer: device.allowed_buffer("activations", size, STORAGE),
+                id: device.next_id(),
+            });
             pool.push(Rc::clone(&numbered));
             numbered
         });
@@ -165,10 +168,4 @@ impl Arena {
 /// Bytes of a buffer of activations.
 fn row_bytes(rows: usize, width: usize) -> u64 {
     (rows as u64 * width as u64 * 4).next_multiple_of(16)
-}
-
-/// A buffer whose size is known to be allowed; where memory runs out, the device says so when the batch is read.
-fn raw(device: &Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-    let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-    device.handle.create_buffer(&descriptor)
 }

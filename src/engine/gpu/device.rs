@@ -16,8 +16,16 @@ pub(super) struct Device {
     vendor: String,
     limits: wgpu::Limits,
     fault: Arc<Mutex<Option<Fault>>>,
-    scopes: RefCell<Option<[wgpu::ErrorScopeGuard; 2]>>,
+    scopes: RefCell<Option<Scopes>>,
     ids: Cell<u64>,
+}
+
+/// Error scopes are a stack, and wgpu panics where they are not popped in reverse order; fields are dropped in the order
+/// of this declaration, so an abandoned load pops them as [`Device::finish`] does.
+struct Scopes {
+    validation: wgpu::ErrorScopeGuard,
+    /// Pushed first.
+    memory: wgpu::ErrorScopeGuard,
 }
 
 /// The first thing that went wrong.
@@ -121,9 +129,14 @@ impl Device {
     /// A buffer, or an error where the device does not allow one of this size.
     pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         self.check_size(label, size)?;
+        Ok(self.allowed_buffer(label, size, usage))
+    }
+
+    /// A buffer whose size is known to be allowed; where memory runs out, [`Device::finish`] says so.
+    pub(super) fn allowed_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        Ok(self.handle.create_buffer(&descriptor))
+        self.handle.create_buffer(&descriptor)
     }
 
     /// Whether the device allows a buffer of this size.
@@ -151,15 +164,15 @@ impl Device {
     /// From now on errors are collected for [`Device::finish`].
     pub(super) fn watch(&self) {
         self.scopes.borrow_mut().get_or_insert_with(|| {
-            [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
-                .map(|filter| self.handle.push_error_scope(filter))
+            let memory = self.handle.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+            let validation = self.handle.push_error_scope(wgpu::ErrorFilter::Validation);
+            Scopes { validation, memory }
         });
     }
 
     /// Whether all that was asked of the device since [`Device::watch`] was accepted.
     pub(super) async fn finish(&self) -> Result<()> {
-        let Some([memory, validation]) = self.scopes.borrow_mut().take() else { return Ok(()) };
-        // Scopes are a stack.
+        let Some(Scopes { validation, memory }) = self.scopes.borrow_mut().take() else { return Ok(()) };
         let validation = validation.pop();
         let memory = memory.pop();
         self.queue.submit([]);

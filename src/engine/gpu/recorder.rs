@@ -92,12 +92,9 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(device: &Device) -> Self {
-        let params_buffer = device.handle.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("parameters"),
-            size: (DISPATCHES_PER_FLUSH * PARAMS_STRIDE) as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let size = (DISPATCHES_PER_FLUSH * PARAMS_STRIDE) as u64;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let params_buffer = device.allowed_buffer("parameters", size, usage);
         Self {
             pipelines: HashMap::new(),
             bind_groups: HashMap::new(),
