@@ -24,8 +24,27 @@ pub trait Folder {
 pub trait File {
     /// Length in bytes.
     fn size(&self) -> u64;
+    /// How many bytes from its beginning on can be read: fewer than its length where writing it was interrupted.
+    fn available(&self) -> u64 {
+        self.size()
+    }
     /// Reads the bytes of a range that lies within the file.
     async fn read(&self, range: Range<u64>) -> Result<Vec<u8>>;
+}
+
+/// Where a folder is written: one file after the other, each from its first byte to its last.
+#[expect(async_fn_in_trait, reason = "a browser has one thread; nobody needs these futures to be Send")]
+pub trait Sink {
+    /// Begins a file of a length. It is complete when that many bytes were written.
+    async fn begin(&mut self, file: &str, size: u64) -> Result<()>;
+    /// Adds bytes to the file that was begun.
+    async fn write(&mut self, bytes: &[u8]) -> Result<()>;
+}
+
+/// Writes a whole file.
+pub(crate) async fn write_file(sink: &mut impl Sink, file: &str, bytes: &[u8]) -> Result<()> {
+    sink.begin(file, bytes.len() as u64).await?;
+    sink.write(bytes).await
 }
 
 /// A whole file, or none.
@@ -44,17 +63,19 @@ pub(crate) async fn read_json<T: DeserializeOwned>(folder: &impl Folder, file: &
 }
 
 /// Files held in memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryFolder {
     name: String,
     files: BTreeMap<String, Rc<[u8]>>,
+    /// The file that is being written.
+    begun: String,
 }
 
 impl MemoryFolder {
     /// A folder of this name with these files.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(file, bytes)| (file, bytes.into())).collect();
-        Self { name: name.into(), files }
+        Self { name: name.into(), files, begun: String::new() }
     }
 
     /// Adds a file, or replaces it.
@@ -68,9 +89,30 @@ impl MemoryFolder {
         self.files.get(file).map(AsRef::as_ref)
     }
 
+    /// The files by name, in order.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
+    }
+
     /// Takes a file away.
     pub fn remove(&mut self, file: &str) {
         self.files.remove(file);
+    }
+}
+
+/// What is written replaces files of the same name, as it comes.
+impl Sink for MemoryFolder {
+    async fn begin(&mut self, file: &str, _: u64) -> Result<()> {
+        self.insert(file, Vec::new());
+        file.clone_into(&mut self.begun);
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut whole = self.get(&self.begun).unwrap_or_default().to_vec();
+        whole.extend_from_slice(bytes);
+        self.insert(self.begun.clone(), whole);
+        Ok(())
     }
 }
 
@@ -101,16 +143,16 @@ impl File for Rc<[u8]> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use directory::{Directory, DirectoryFile};
+pub use directory::{Directory, DirectoryFile, DirectorySink};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod directory {
     use std::fs;
-    use std::io::{ErrorKind, Read, Seek, SeekFrom};
+    use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
     use std::ops::Range;
     use std::path::{Component, Path, PathBuf};
 
-    use super::{File, Folder};
+    use super::{File, Folder, Sink};
     use crate::error::{Error, Result};
 
     /// A directory on this machine.
@@ -152,6 +194,88 @@ mod directory {
                 path.display()
             ),
             file: Some(path.display().to_string()),
+        }
+    }
+
+    /// A file that is being written to a [`Directory`], under another name until it is complete.
+    #[derive(Debug)]
+    struct Unfinished {
+        file: fs::File,
+        path: PathBuf,
+        missing: u64,
+    }
+
+    /// Writes a folder to this machine.
+    #[derive(Debug)]
+    pub struct DirectorySink {
+        path: PathBuf,
+        unfinished: Option<Unfinished>,
+    }
+
+    impl DirectorySink {
+        /// Writes to the directory at a path, which is made where it does not exist.
+        pub fn new(path: impl Into<PathBuf>) -> Self {
+            Self { path: path.into(), unfinished: None }
+        }
+
+        fn begin_file(&mut self, path: PathBuf, size: u64) -> std::io::Result<()> {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let file = fs::File::create(partial(&path))?;
+            self.unfinished = Some(Unfinished { file, path, missing: size });
+            self.write_bytes(&[])
+        }
+
+        fn write_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+            let Some(unfinished) = &mut self.unfinished else { return Ok(()) };
+            unfinished.file.write_all(bytes)?;
+            unfinished.missing = unfinished.missing.saturating_sub(bytes.len() as u64);
+            if unfinished.missing == 0 {
+                unfinished.file.sync_all()?;
+                fs::rename(partial(&unfinished.path), &unfinished.path)?;
+                self.unfinished = None;
+            }
+            Ok(())
+        }
+    }
+
+    /// Leaves nothing half written.
+    impl Drop for DirectorySink {
+        fn drop(&mut self) {
+            if let Some(unfinished) = self.unfinished.take() {
+                // Where it cannot be removed, its name says what it is.
+                let _ = fs::remove_file(partial(&unfinished.path));
+            }
+        }
+    }
+
+    fn partial(path: &Path) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".part");
+        path.with_file_name(name)
+    }
+
+    impl Sink for DirectorySink {
+        async fn begin(&mut self, file: &str, size: u64) -> Result<()> {
+            let path = self.path.join(file);
+            self.begin_file(path, size).map_err(|error| unwritable(&self.path, file, &error))
+        }
+
+        async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+            let written = self.write_bytes(bytes);
+            written.map_err(|error| unwritable(&self.path, "what was converted", &error))
+        }
+    }
+
+    fn unwritable(folder: &Path, file: &str, error: &std::io::Error) -> Error {
+        Error::Source {
+            code: "out-of-memory".to_owned(),
+            message: format!(
+                "{file} cannot be written to {}: {error}. Check its permissions and the room on its disk.",
+                folder.display()
+            ),
+            file: Some(file.to_owned()),
         }
     }
 

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use js_sys::{Array, ArrayBuffer, Float32Array, Function, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -12,26 +13,52 @@ use crate::engine::cpu::Cpu;
 use crate::engine::gpu::{Gpu, Waiting};
 use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
-use crate::folder::{File, Folder};
+use crate::folder::{File, Folder, Sink};
 use crate::model::Pooling;
+use crate::task::convert::Conversion;
 use crate::task::embed::TOKEN_BUDGET;
 use crate::task::{EmbedOptions, Embeddings, LoadOptions, Specter};
-use crate::text::Document;
+use crate::text::{Document, Template};
 use crate::weights::Format;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r"
+/** A file, read in pieces. */
+export interface SourceFile {
+  readonly size: number;
+  /** How many bytes from its beginning on can be read, where writing it was interrupted. */
+  readonly available?: number;
+  /** The bytes from `start` to before `end`, all of them. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
 /** A model's files; the engine asks for them by name. */
 export interface Folder {
   readonly name: string;
   /** Resolves with null where the folder has no such file. */
-  open(file: string): Promise<Blob | null>;
+  open(file: string): Promise<SourceFile | null>;
+}
+/** Where a folder is written, one file after the other; a file is complete when `size` bytes were written. */
+export interface FolderSink {
+  begin(file: string, size: number): Promise<void>;
+  write(bytes: Uint8Array): Promise<void>;
+}
+export interface EngineConvertOptions {
+  dtype?: string;
+  /** What an earlier, interrupted conversion of the same source has written. */
+  previous?: Folder;
+  onProgress?: (progress: { phase: 'weights', loaded: number, total: number }) => void;
+  shouldStop?: () => boolean;
 }
 export interface EngineLoadOptions {
   dtype?: string;
   device?: string;
   maxLength?: number;
   tokenBudget?: number;
+  /** How a paper becomes a text: `{title}`, `{abstract}`, `{sep}`. */
+  template?: string;
+  /** What `embed` does where it is not told; default what the model's files say. */
+  pooling?: string;
+  normalize?: boolean;
   /** Who the adapter is, which the page can see better than the engine. */
   adapter?: { name: string, vendor: string };
   onProgress?: (progress: { phase: 'weights' | 'pipelines', loaded: number, total: number }) => void;
@@ -49,18 +76,19 @@ export interface EngineInfo {
   version: string;
   model: string;
   architecture: string;
-  dtype: 'f32' | 'f16' | 'q8';
+  dtype: 'f32' | 'f16' | 'q8' | 'q4';
   hiddenSize: number;
   layers: number;
   maxLength: number;
   pooling: 'cls' | 'mean';
   normalize: boolean;
+  template: string;
   adapters: string[];
   device: {
     kind: 'webgpu' | 'wasm', adapter: string, vendor: string, backend: string, software: boolean, features: string[],
   };
   kernels: { name: string, variant: string, dispatches: number }[];
-  memory: { weights: number, activations: number };
+  memory: { weights: number, activations: number, heap: number };
 }
 ";
 
@@ -75,6 +103,28 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn open(this: &JsFolder, file: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(typescript_type = "SourceFile")]
+    pub type JsFile;
+
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &JsFile) -> f64;
+
+    #[wasm_bindgen(method, getter)]
+    fn available(this: &JsFile) -> Option<f64>;
+
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &JsFile, start: f64, end: f64) -> Result<Promise, JsValue>;
+
+    /// Where a folder is written, as `www/cache` makes it.
+    #[wasm_bindgen(typescript_type = "FolderSink")]
+    pub type JsSink;
+
+    #[wasm_bindgen(method, catch)]
+    fn begin(this: &JsSink, file: &str, size: f64) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn write(this: &JsSink, bytes: Uint8Array) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = Error)]
     type JsError;
@@ -124,45 +174,72 @@ impl PageFolder {
 }
 
 impl Folder for PageFolder {
-    type File = web_sys::Blob;
+    type File = PageFile;
 
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn open(&self, file: &str) -> Result<Option<web_sys::Blob>> {
-        let promise = self.folder.open(file).map_err(|js| source_error(&js))?;
-        let blob = JsFuture::from(promise).await.map_err(|js| source_error(&js))?;
-        if blob.is_null() || blob.is_undefined() {
+    async fn open(&self, file: &str) -> Result<Option<PageFile>> {
+        let opened = settled(self.folder.open(file)).await?;
+        if opened.is_null() || opened.is_undefined() {
             return Ok(None);
         }
-        let wrong = |_| Error::internal(format!("the page opened {file} as something that is no Blob"));
-        blob.dyn_into().map(Some).map_err(wrong)
+        let opened: JsFile = opened.unchecked_into();
+        let size = whole_number(opened.size());
+        Ok(Some(PageFile { size, available: opened.available().map_or(size, whole_number), file: opened }))
     }
 }
 
-impl File for web_sys::Blob {
+/// What a promise of the page becomes, and its rejection as an error.
+async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue> {
+    let promise = promise.map_err(|js| source_error(&js))?;
+    JsFuture::from(promise).await.map_err(|js| source_error(&js))
+}
+
+#[expect(clippy::cast_sign_loss, reason = "a cast saturates, and no length is negative")]
+fn whole_number(length: f64) -> u64 {
+    length as u64
+}
+
+/// An open file of the page.
+struct PageFile {
+    size: u64,
+    available: u64,
+    file: JsFile,
+}
+
+impl File for PageFile {
     fn size(&self) -> u64 {
-        // A Blob's size is a whole number that is never negative.
-        #[expect(clippy::cast_sign_loss, reason = "see above")]
-        let size = web_sys::Blob::size(self) as u64;
-        size
+        self.size
+    }
+
+    fn available(&self) -> u64 {
+        self.available
     }
 
     async fn read(&self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
-        let slice = self.slice_with_f64_and_f64(range.start as f64, range.end as f64);
-        let slice = slice.map_err(|js| source_error(&js))?;
-        let buffer = JsFuture::from(slice.array_buffer()).await.map_err(|js| source_error(&js))?;
-        let bytes = Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()).to_vec();
+        let read = settled(self.file.read(range.start as f64, range.end as f64)).await?;
+        let bytes = read.dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec()).unwrap_or_default();
         if bytes.len() as u64 == range.end - range.start {
             Ok(bytes)
         } else {
-            Err(Error::Source {
-                code: "corrupt-file".to_owned(),
-                message: "A file changed while it was read. Load the model again.".to_owned(),
-                file: None,
-            })
+            let found = bytes.len();
+            Err(Error::internal(format!("the page gave {found} bytes where bytes {range:?} were asked for")))
         }
+    }
+}
+
+/// A folder that the page writes.
+struct PageSink(JsSink);
+
+impl Sink for PageSink {
+    async fn begin(&mut self, file: &str, size: u64) -> Result<()> {
+        settled(self.0.begin(file, size as f64)).await.map(drop)
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        settled(self.0.write(Uint8Array::from(bytes))).await.map(drop)
     }
 }
 
@@ -216,7 +293,15 @@ struct LoadFields {
     device: Option<String>,
     max_length: Option<usize>,
     token_budget: Option<usize>,
+    template: Option<String>,
+    pooling: Option<String>,
+    normalize: Option<bool>,
     adapter: Option<AdapterFields>,
+}
+
+#[derive(Default, Deserialize)]
+struct ConvertFields {
+    dtype: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -245,10 +330,19 @@ struct Info {
     max_length: usize,
     pooling: &'static str,
     normalize: bool,
+    template: String,
     adapters: Vec<String>,
     device: DeviceInfo,
     kernels: Vec<KernelInfo>,
-    memory: MemoryInfo,
+    memory: Memory,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    #[serde(flatten)]
+    device: MemoryInfo,
+    /// Of WebAssembly.
+    heap: usize,
 }
 
 /// How many tokens a software adapter computes at once unless the caller says otherwise: half a second for BERT-base's
@@ -300,9 +394,12 @@ impl Engine {
             format: fields.dtype.as_deref().map_or(Ok(Format::Q8), Format::from_name)?,
             max_length: fields.max_length,
             token_budget: fields.token_budget.unwrap_or(TOKEN_BUDGET),
+            template: fields.template.as_deref().map(Template::new).transpose()?,
+            pooling: fields.pooling.as_deref().map(Pooling::from_name).transpose()?,
+            normalize: fields.normalize,
         };
         let folder = PageFolder::new(folder);
-        let on_layer = |done: usize, total: usize| {
+        let on_tensor = |done: usize, total: usize| {
             callbacks.load_progress("weights", done, total);
             callbacks.check_stop()
         };
@@ -317,7 +414,7 @@ impl Engine {
                 if fields.token_budget.is_none() && gpu.device().software {
                     load.token_budget = SOFTWARE_TOKEN_BUDGET;
                 }
-                let mut specter = Specter::load(&folder, load, gpu, on_layer).await?;
+                let mut specter = Specter::load(&folder, load, gpu, on_tensor).await?;
                 callbacks.load_progress("pipelines", 0, 1);
                 specter.warm_up().await?;
                 callbacks.load_progress("pipelines", 1, 1);
@@ -329,7 +426,7 @@ impl Engine {
                 let token_budget = load.token_budget.min(SLOW_TOKEN_BUDGET);
                 let load = LoadOptions { token_budget, ..load };
                 let cpu = Cpu::with_pause(pause(0));
-                Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_layer).await?))
+                Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_tensor).await?))
             }
             Some(other) => {
                 let problem = format!("device is {other:?}; it can be 'auto', 'webgpu' or 'wasm'");
@@ -337,6 +434,28 @@ impl Engine {
             }
         };
         Ok(Self { model: Cell::new(Some(model)) })
+    }
+
+    /// Writes a published model or adapter as a folder of the same shape with quantized weights, which `load` and
+    /// `loadAdapter` read like any other. The same source gives the same bytes.
+    pub async fn convert(
+        folder: JsFolder,
+        sink: JsSink,
+        #[wasm_bindgen(unchecked_param_type = "EngineConvertOptions")] options: JsValue,
+    ) -> Result<(), JsValue> {
+        let fields: ConvertFields = parse(&options)?;
+        let callbacks = Callbacks::of(&options);
+        let previous = Reflect::get(&options, &"previous".into()).ok().filter(JsValue::is_object);
+        let previous = previous.map(|folder| PageFolder::new(folder.unchecked_into()));
+        let conversion = Conversion {
+            format: fields.dtype.as_deref().map_or(Ok(Format::Q8), Format::from_name)?,
+            previous: previous.as_ref(),
+        };
+        let on_tensor = |done: usize, total: usize| {
+            callbacks.load_progress("weights", done, total);
+            callbacks.check_stop()
+        };
+        Ok(conversion.run(&PageFolder::new(folder), &mut PageSink(sink), on_tensor).await?)
     }
 
     /// Reads an adapter onto the device, beside those that are there.
@@ -408,16 +527,17 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION"),
             model: specter.name().to_owned(),
             architecture: "bert",
-            dtype: specter.options().format.name(),
+            dtype: specter.format().name(),
             hidden_size: specter.config().hidden_size,
             layers: specter.config().layers,
             max_length: specter.tokenizer().max_length(),
             pooling: specter.defaults().pooling.name(),
             normalize: specter.defaults().normalize,
+            template: specter.template().to_string(),
             adapters: specter.adapters().map(str::to_owned).collect(),
             device: specter.backend().device(),
             kernels: specter.backend().kernels(),
-            memory: specter.backend().memory(),
+            memory: Memory { device: specter.backend().memory(), heap: heap_bytes() },
         });
         self.model.set(Some(model));
         let serializer = serde_wasm_bindgen::Serializer::json_compatible();
@@ -465,6 +585,38 @@ fn type_name(value: &JsValue) -> String {
     }
 }
 
+/// SHA-256 of a stream, for checking a file that is too large for the browser's own, which takes a whole one.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Sha256(sha2::Sha256);
+
+#[wasm_bindgen]
+impl Sha256 {
+    /// Of no bytes yet.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far, as 64 digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// How much memory the module has taken from the browser.
+fn heap_bytes() -> usize {
+    const PAGE: usize = 64 << 10;
+    core::arch::wasm32::memory_size(0) * PAGE
+}
+
 /// How this browser's WebGPU is brought to report results.
 fn waiting() -> Waiting {
     let user_agent = Reflect::get(&js_sys::global(), &"navigator".into())
@@ -488,10 +640,4 @@ fn pause(milliseconds: i32) -> Pause {
             let _ = JsFuture::from(promise).await;
         })
     })
-}
-
-/// A panic ends in a trap that says nothing; this says what happened, on the console.
-#[wasm_bindgen(start)]
-fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| web_sys::console::error_1(&panic.to_string().into())));
 }

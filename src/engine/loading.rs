@@ -1,12 +1,14 @@
-//! Weights travel from a checkpoint to a device, block of rows by block of rows.
+//! Weights travel from a checkpoint to a device, block of rows by block of rows, in the order of the file.
+
+use std::collections::{BTreeMap, HashMap};
 
 use super::Backend;
 use super::encoder::{AdapterOn, Encoder};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
-use crate::model::{Adapter, AdapterConfig, Bert, Config, LayerNorm, Layout, TensorSource, bert};
-use crate::weights::{Block, Checkpoint, Format, TensorSpec};
+use crate::model::{Adapter, AdapterConfig, Config, LayerNorm, Mapping, MatrixSpec, VectorSpec, bert};
+use crate::weights::{Block, Checkpoint, Format};
 
 /// The file of a model's weights.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -34,19 +36,34 @@ pub async fn open_weights<F: Folder>(
 }
 
 impl<B: Backend> Encoder<B> {
-    /// Reads a network of the given sizes from a folder onto a device. `on_layer` is told how many layers are
-    /// done, and may stop the load.
+    /// Reads a network of the given sizes from a folder onto a device, tensor by tensor in the order of the file, so
+    /// that a file can stream in. `on_tensor` is told `(tensors done, tensors)`, and may stop the load.
     pub async fn load<F: Folder>(
         folder: &F,
         config: Config,
         format: Format,
         mut backend: B,
-        on_layer: impl FnMut(usize) -> Result<()>,
+        mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Self> {
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
         checkpoint.require(&bert::tensors(&config))?;
-        let mut source = Uploader { checkpoint: &checkpoint, backend: &mut backend, format };
-        let bert = Bert::load(&config, &mut source, on_layer).await?;
+        let mut uploads = Uploads {
+            backend: &mut backend,
+            format,
+            matrices: Vec::new(),
+            vectors: Vec::new(),
+            destinations: HashMap::new(),
+        };
+        let bert = bert::describe(&config).map(&mut Allocation(&mut uploads))?;
+        let total = uploads.destinations.len();
+        let tensors = checkpoint.tensors().filter(|tensor| uploads.destinations.contains_key(*tensor));
+        let tensors: Vec<&str> = tensors.collect();
+        for (done, tensor) in tensors.into_iter().enumerate() {
+            on_tensor(done, total)?;
+            uploads.carry(&checkpoint, tensor).await?;
+        }
+        on_tensor(total, total)?;
+        let bert = bert.map(&mut uploads)?;
         backend.loaded().await?;
         Ok(Self { config, bert, backend })
     }
@@ -62,7 +79,7 @@ impl<B: Backend> Encoder<B> {
         let config = AdapterConfig::from_folder(folder, name, Some(&self.config)).await?;
         let checkpoint =
             open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
-        let mut layers = std::collections::BTreeMap::new();
+        let mut layers = BTreeMap::new();
         config.check_depth(&checkpoint, name, self.config.layers)?;
         for (layer, (attention, output)) in config.read(&checkpoint, &self.config).await? {
             on_layer()?;
@@ -100,65 +117,135 @@ impl<B: Backend> Encoder<B> {
     }
 }
 
-/// Hands a network its weights from a checkpoint, on a device, in the format that was asked for.
-struct Uploader<'a, B, F> {
-    checkpoint: &'a Checkpoint<F>,
+/// A network on its way to a device: the tensors of a file arrive in the file's order and go where they belong.
+struct Uploads<'a, B: Backend> {
     backend: &'a mut B,
     format: Format,
+    matrices: Vec<Option<MatrixUpload<B::Matrix>>>,
+    vectors: Vec<Vec<Vec<f32>>>,
+    /// Name of a tensor → where it goes.
+    destinations: HashMap<String, Destination>,
 }
 
-fn matrix_shape(spec: &TensorSpec) -> (usize, usize) {
-    (spec.shape.first().copied().unwrap_or(0), spec.shape.get(1).copied().unwrap_or(0))
+/// A matrix of the device that is being filled.
+struct MatrixUpload<M> {
+    matrix: M,
+    format: Format,
+    /// Rows that wait for the row that is added to them, and that row.
+    waiting: Option<(Vec<f32>, Vec<f32>)>,
 }
 
-impl<B: Backend, F: File> TensorSource for Uploader<'_, B, F> {
+/// Where a tensor goes.
+#[derive(Clone, Copy)]
+enum Destination {
+    /// Rows of a matrix from this one on.
+    Rows { matrix: usize, first_row: usize },
+    /// Rows that wait for the row that is added to them.
+    WaitingRows { matrix: usize },
+    /// Its first row is added to those of a matrix.
+    AddedRow { matrix: usize },
+    /// A part of a vector.
+    Part { vector: usize, part: usize },
+}
+
+/// The places of the matrices and the vectors of a network among the uploads.
+struct Allocation<'u, 'a, B: Backend>(&'u mut Uploads<'a, B>);
+
+impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
+    type Matrix = usize;
+    type Vector = usize;
+
+    fn matrix(&mut self, spec: MatrixSpec) -> Result<usize> {
+        let Uploads { backend, format, matrices, destinations, .. } = &mut *self.0;
+        let [rows, columns] = spec.shape();
+        let quantizable = spec.parts.iter().all(|part| part.quantizable);
+        let format = if quantizable { *format } else { Format::F32 };
+        let matrix = backend.matrix(rows, columns, format, spec.layout)?;
+        let index = matrices.len();
+        let mut first_row = 0;
+        for part in spec.parts {
+            let rows = part.matrix_shape()[0];
+            let destination = match spec.added_row {
+                Some(_) => Destination::WaitingRows { matrix: index },
+                None => Destination::Rows { matrix: index, first_row },
+            };
+            destinations.insert(part.name, destination);
+            first_row += rows;
+        }
+        let waiting = spec.added_row.map(|added| {
+            destinations.insert(added.name, Destination::AddedRow { matrix: index });
+            (Vec::new(), vec![0.0; columns])
+        });
+        matrices.push(Some(MatrixUpload { matrix, format, waiting }));
+        Ok(index)
+    }
+
+    fn vector(&mut self, spec: VectorSpec) -> Result<usize> {
+        let vector = self.0.vectors.len();
+        self.0.vectors.push(vec![Vec::new(); spec.parts.len()]);
+        for (part, spec) in spec.parts.into_iter().enumerate() {
+            self.0.destinations.insert(spec.name, Destination::Part { vector, part });
+        }
+        Ok(vector)
+    }
+}
+
+impl<B: Backend> Uploads<'_, B> {
+    /// Carries one tensor to where it goes, a block of rows at a time.
+    async fn carry<F: File>(&mut self, checkpoint: &Checkpoint<F>, tensor: &str) -> Result<()> {
+        let lost = || Error::internal(format!("{tensor} has no place to go to"));
+        match *self.destinations.get(tensor).ok_or_else(lost)? {
+            Destination::Rows { matrix, first_row } => {
+                let upload = self.matrices.get_mut(matrix).and_then(Option::as_mut).ok_or_else(lost)?;
+                for rows in checkpoint.blocks(tensor) {
+                    let start = first_row + rows.start;
+                    let block = checkpoint.rows_in(tensor, rows, upload.format).await?;
+                    self.backend.write_rows(&mut upload.matrix, start, block)?;
+                }
+            }
+            Destination::WaitingRows { matrix } => {
+                let rows = checkpoint.vector(tensor).await?;
+                self.waiting(matrix).ok_or_else(lost)?.0 = rows;
+            }
+            Destination::AddedRow { matrix } => {
+                let row = checkpoint.rows(tensor, 0..1).await?.to_f32();
+                self.waiting(matrix).ok_or_else(lost)?.1 = row;
+            }
+            Destination::Part { vector, part } => {
+                let values = checkpoint.vector(tensor).await?;
+                *self.vectors.get_mut(vector).and_then(|parts| parts.get_mut(part)).ok_or_else(lost)? =
+                    values;
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting(&mut self, matrix: usize) -> Option<&mut (Vec<f32>, Vec<f32>)> {
+        self.matrices.get_mut(matrix)?.as_mut()?.waiting.as_mut()
+    }
+}
+
+/// From places among the uploads to what is on the device.
+impl<B: Backend> Mapping<usize, usize> for Uploads<'_, B> {
     type Matrix = B::Matrix;
     type Vector = B::Vector;
 
-    async fn matrix(&mut self, parts: &[TensorSpec], layout: Layout) -> Result<B::Matrix> {
-        let rows = parts.iter().map(|part| matrix_shape(part).0).sum();
-        let columns = parts.first().map_or(0, |part| matrix_shape(part).1);
-        let mut matrix = self.backend.matrix(rows, columns, self.format, layout)?;
-        let mut first_row = 0;
-        for part in parts {
-            let rows = matrix_shape(part).0;
-            let step = self.checkpoint.rows_per_block(&part.name);
-            for start in (0..rows).step_by(step) {
-                let block =
-                    self.checkpoint.rows_in(&part.name, start..rows.min(start + step), self.format).await?;
-                self.backend.write_rows(&mut matrix, first_row + start, block)?;
-            }
-            first_row += rows;
-        }
-        Ok(matrix)
-    }
-
-    async fn vector(&mut self, parts: &[TensorSpec]) -> Result<B::Vector> {
-        let mut values = Vec::new();
-        for part in parts {
-            values.extend(self.checkpoint.vector(&part.name).await?);
-        }
-        self.backend.vector(&values)
-    }
-
-    async fn positions(
-        &mut self,
-        position: &TensorSpec,
-        token_type: Option<&TensorSpec>,
-    ) -> Result<B::Matrix> {
-        let (rows, columns) = matrix_shape(position);
-        let mut values = self.checkpoint.vector(&position.name).await?;
-        if let Some(token_type) = token_type {
-            let first_type = self.checkpoint.rows(&token_type.name, 0..1).await?.to_f32();
-            for row in values.chunks_mut(columns) {
-                for (value, add) in row.iter_mut().zip(&first_type) {
+    fn matrix(&mut self, matrix: usize) -> Result<B::Matrix> {
+        let upload = self.matrices.get_mut(matrix).and_then(Option::take);
+        let mut upload = upload.ok_or_else(|| Error::internal("a matrix was taken twice"))?;
+        if let Some((mut rows, added)) = upload.waiting {
+            for row in rows.chunks_mut(added.len().max(1)) {
+                for (value, add) in row.iter_mut().zip(&added) {
                     *value += add;
                 }
             }
+            self.backend.write_rows(&mut upload.matrix, 0, Block::F32(rows))?;
         }
-        // Small, and added to every token: kept exact whatever the format of the rest.
-        let mut matrix = self.backend.matrix(rows, columns, Format::F32, Layout::Table)?;
-        self.backend.write_rows(&mut matrix, 0, Block::F32(values))?;
-        Ok(matrix)
+        Ok(upload.matrix)
+    }
+
+    fn vector(&mut self, vector: usize) -> Result<B::Vector> {
+        let parts = self.vectors.get(vector).ok_or_else(|| Error::internal("a vector was not asked for"))?;
+        self.backend.vector(&parts.concat())
     }
 }

@@ -3,7 +3,7 @@
 //! Module names are those of transformers' `modeling_bert.py`. Query, key and value are one matrix here, because
 //! they are multiplied with the same rows.
 
-use super::{Config, Dense, LayerNorm, Layout, TensorSource};
+use super::{Config, Dense, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec};
 use crate::error::Result;
 use crate::weights::TensorSpec;
 
@@ -60,143 +60,120 @@ pub fn canonical_name(key: &str) -> String {
     }
 }
 
-/// Every tensor that the network needs, with its shape.
+/// The network as a description of what each of its weights is made of.
 #[must_use]
-pub fn tensors(config: &Config) -> Vec<TensorSpec> {
-    let names = Names { config };
-    let mut specs = vec![names.word(), names.position()];
-    specs.extend(names.token_type());
-    specs.extend(names.norm("embeddings.LayerNorm"));
-    for layer in 0..config.layers {
-        for part in ["query", "key", "value"] {
-            specs.extend(names.projection(layer, part));
+pub fn describe(config: &Config) -> Bert<MatrixSpec, VectorSpec> {
+    let &Config { hidden_size: hidden, intermediate_size: intermediate, .. } = config;
+    let table =
+        |name: &str, rows: usize| TensorSpec::new(format!("embeddings.{name}.weight"), [rows, hidden]);
+    let norm = |prefix: &str| LayerNorm {
+        weight: vector([TensorSpec::new(format!("{prefix}.weight"), [hidden])]),
+        bias: vector([TensorSpec::new(format!("{prefix}.bias"), [hidden])]),
+        epsilon: config.layer_norm_epsilon,
+    };
+    let layer = |index: usize| {
+        let name = |module: &str| format!("encoder.layer.{index}.{module}");
+        let projections = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+        Layer {
+            query_key_value: dense(&projections, [hidden, hidden]),
+            attention_output: dense(&[name("attention.output.dense")], [hidden, hidden]),
+            attention_norm: norm(&name("attention.output.LayerNorm")),
+            intermediate: dense(&[name("intermediate.dense")], [intermediate, hidden]),
+            output: dense(&[name("output.dense")], [hidden, intermediate]),
+            output_norm: norm(&name("output.LayerNorm")),
         }
-        specs.extend(names.attention_output(layer));
-        specs.extend(names.norm(&format!("encoder.layer.{layer}.attention.output.LayerNorm")));
-        specs.extend(names.intermediate(layer));
-        specs.extend(names.output(layer));
-        specs.extend(names.norm(&format!("encoder.layer.{layer}.output.LayerNorm")));
+    };
+    Bert {
+        embeddings: Embeddings {
+            word: MatrixSpec {
+                parts: vec![table("word_embeddings", config.vocabulary_size).quantizable()],
+                layout: Layout::Table,
+                added_row: None,
+            },
+            position: MatrixSpec {
+                parts: vec![table("position_embeddings", config.positions)],
+                layout: Layout::Table,
+                added_row: (config.token_types > 0)
+                    .then(|| table("token_type_embeddings", config.token_types)),
+            },
+            norm: norm("embeddings.LayerNorm"),
+        },
+        layers: (0..config.layers).map(layer).collect(),
     }
-    specs
 }
 
-/// Whether a tensor of a BERT checkpoint is worth quantizing: a large matrix that is multiplied or looked up.
+/// Every tensor that the network needs.
 #[must_use]
-pub fn is_quantized(name: &str) -> bool {
-    name.ends_with(".weight")
-        && !name.contains("LayerNorm")
-        && !name.contains("position_embeddings")
-        && !name.contains("token_type_embeddings")
+pub fn tensors(config: &Config) -> Vec<TensorSpec> {
+    let mut tensors = Tensors(Vec::new());
+    // Collecting does not fail.
+    let _ = describe(config).map(&mut tensors);
+    tensors.0
+}
+
+/// Whether a tensor that the encoder does not need belongs to a classifier on top of it.
+#[must_use]
+pub fn is_of_a_head(name: &str) -> bool {
+    name.starts_with("pooler.") || name.starts_with("classifier.")
+}
+
+struct Tensors(Vec<TensorSpec>);
+
+impl Mapping<MatrixSpec, VectorSpec> for Tensors {
+    type Matrix = ();
+    type Vector = ();
+
+    fn matrix(&mut self, matrix: MatrixSpec) -> Result<()> {
+        self.0.extend(matrix.parts);
+        self.0.extend(matrix.added_row);
+        Ok(())
+    }
+
+    fn vector(&mut self, vector: VectorSpec) -> Result<()> {
+        self.0.extend(vector.parts);
+        Ok(())
+    }
 }
 
 impl<M, V> Bert<M, V> {
-    /// Fetches every weight. `on_layer` is told after each layer how many are done, and may stop the load.
-    pub async fn load<S: TensorSource<Matrix = M, Vector = V>>(
-        config: &Config,
-        source: &mut S,
-        mut on_layer: impl FnMut(usize) -> Result<()>,
-    ) -> Result<Self> {
-        let names = Names { config };
+    /// The same network of other matrices and vectors.
+    pub fn map<F: Mapping<M, V>>(self, mapping: &mut F) -> Result<Bert<F::Matrix, F::Vector>> {
+        let Embeddings { word, position, norm } = self.embeddings;
         let embeddings = Embeddings {
-            word: source.matrix(&[names.word()], Layout::Table).await?,
-            position: source.positions(&names.position(), names.token_type().as_ref()).await?,
-            norm: names.load_norm(source, "embeddings.LayerNorm").await?,
+            word: mapping.matrix(word)?,
+            position: mapping.matrix(position)?,
+            norm: norm.map(mapping)?,
         };
-        let mut layers = Vec::with_capacity(config.layers);
-        for layer in 0..config.layers {
-            on_layer(layer)?;
-            let [qw, qb] = names.projection(layer, "query");
-            let [kw, kb] = names.projection(layer, "key");
-            let [vw, vb] = names.projection(layer, "value");
-            let prefix = format!("encoder.layer.{layer}");
-            layers.push(Layer {
-                query_key_value: Dense {
-                    weight: source.matrix(&[qw, kw, vw], Layout::Linear).await?,
-                    bias: source.vector(&[qb, kb, vb]).await?,
-                },
-                attention_output: dense(source, names.attention_output(layer)).await?,
-                attention_norm: names
-                    .load_norm(source, &format!("{prefix}.attention.output.LayerNorm"))
-                    .await?,
-                intermediate: dense(source, names.intermediate(layer)).await?,
-                output: dense(source, names.output(layer)).await?,
-                output_norm: names.load_norm(source, &format!("{prefix}.output.LayerNorm")).await?,
-            });
-        }
-        on_layer(config.layers)?;
-        Ok(Self { embeddings, layers })
+        let layers = self.layers.into_iter().map(|layer| {
+            Ok(Layer {
+                query_key_value: layer.query_key_value.map(mapping)?,
+                attention_output: layer.attention_output.map(mapping)?,
+                attention_norm: layer.attention_norm.map(mapping)?,
+                intermediate: layer.intermediate.map(mapping)?,
+                output: layer.output.map(mapping)?,
+                output_norm: layer.output_norm.map(mapping)?,
+            })
+        });
+        Ok(Bert { embeddings, layers: layers.collect::<Result<_>>()? })
     }
 }
 
-async fn dense<S: TensorSource>(
-    source: &mut S,
-    [weight, bias]: [TensorSpec; 2],
-) -> Result<Dense<S::Matrix, S::Vector>> {
-    Ok(Dense { weight: source.matrix(&[weight], Layout::Linear).await?, bias: source.vector(&[bias]).await? })
+fn vector(parts: impl Into<Vec<TensorSpec>>) -> VectorSpec {
+    VectorSpec { parts: parts.into() }
 }
 
-/// Names and shapes, in one place for checking and for loading.
-struct Names<'a> {
-    config: &'a Config,
-}
-
-impl Names<'_> {
-    fn word(&self) -> TensorSpec {
-        let shape = [self.config.vocabulary_size, self.config.hidden_size];
-        TensorSpec::new("embeddings.word_embeddings.weight", shape)
+/// Dense layers with the same inputs, stacked; each has `[outputs, inputs]`.
+fn dense(modules: &[String], [outputs, inputs]: [usize; 2]) -> Dense<MatrixSpec, VectorSpec> {
+    let weight = |module| TensorSpec::new(format!("{module}.weight"), [outputs, inputs]).quantizable();
+    let bias = |module| TensorSpec::new(format!("{module}.bias"), [outputs]);
+    Dense {
+        weight: MatrixSpec {
+            parts: modules.iter().map(weight).collect(),
+            layout: Layout::Linear,
+            added_row: None,
+        },
+        bias: vector(modules.iter().map(bias).collect::<Vec<_>>()),
     }
-
-    fn position(&self) -> TensorSpec {
-        let shape = [self.config.positions, self.config.hidden_size];
-        TensorSpec::new("embeddings.position_embeddings.weight", shape)
-    }
-
-    fn token_type(&self) -> Option<TensorSpec> {
-        let shape = [self.config.token_types, self.config.hidden_size];
-        (self.config.token_types > 0)
-            .then(|| TensorSpec::new("embeddings.token_type_embeddings.weight", shape))
-    }
-
-    fn projection(&self, layer: usize, part: &str) -> [TensorSpec; 2] {
-        let hidden = self.config.hidden_size;
-        dense_specs(&format!("encoder.layer.{layer}.attention.self.{part}"), hidden, hidden)
-    }
-
-    fn attention_output(&self, layer: usize) -> [TensorSpec; 2] {
-        let hidden = self.config.hidden_size;
-        dense_specs(&format!("encoder.layer.{layer}.attention.output.dense"), hidden, hidden)
-    }
-
-    fn intermediate(&self, layer: usize) -> [TensorSpec; 2] {
-        let prefix = format!("encoder.layer.{layer}.intermediate.dense");
-        dense_specs(&prefix, self.config.intermediate_size, self.config.hidden_size)
-    }
-
-    fn output(&self, layer: usize) -> [TensorSpec; 2] {
-        let prefix = format!("encoder.layer.{layer}.output.dense");
-        dense_specs(&prefix, self.config.hidden_size, self.config.intermediate_size)
-    }
-
-    fn norm(&self, prefix: &str) -> [TensorSpec; 2] {
-        let hidden = self.config.hidden_size;
-        ["weight", "bias"].map(|part| TensorSpec::new(format!("{prefix}.{part}"), [hidden]))
-    }
-
-    async fn load_norm<S: TensorSource>(&self, source: &mut S, prefix: &str) -> Result<LayerNorm<S::Vector>> {
-        let [weight, bias] = self.norm(prefix);
-        Ok(LayerNorm {
-            weight: source.vector(&[weight]).await?,
-            bias: source.vector(&[bias]).await?,
-            epsilon: self.config.layer_norm_epsilon,
-        })
-    }
-}
-
-fn dense_specs(prefix: &str, outputs: usize, inputs: usize) -> [TensorSpec; 2] {
-    [
-        TensorSpec::new(format!("{prefix}.weight"), [outputs, inputs]),
-        TensorSpec::new(format!("{prefix}.bias"), [outputs]),
-    ]
 }
 
 #[cfg(test)]

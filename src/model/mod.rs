@@ -1,7 +1,8 @@
 //! Tensors become a network: names and shapes only, no arithmetic.
 //!
-//! A network is generic over what a matrix and a vector are, because that is the engine's business; a
-//! [`TensorSource`] hands them out by name. [`bert`] and [`adapter`] mirror the published module names.
+//! A network is generic over what a matrix and a vector are, because that is the engine's business: first each of them
+//! is a [`MatrixSpec`] or a [`VectorSpec`], which says what it is made of, and an engine maps them to what it keeps.
+//! [`bert`] and [`adapter`] mirror the published module names.
 
 pub mod activation;
 pub mod adapter;
@@ -27,23 +28,43 @@ pub enum Layout {
     Table,
 }
 
-/// Hands out weights by name, in the form in which an engine keeps them.
-#[expect(async_fn_in_trait, reason = "a browser has one thread; nobody needs these futures to be Send")]
-pub trait TensorSource {
-    /// A matrix on the device.
+/// What a matrix of a network is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatrixSpec {
+    /// Matrices of the file, stacked on top of each other in this order.
+    pub parts: Vec<TensorSpec>,
+    /// How it will be read.
+    pub layout: Layout,
+    /// A matrix of the file whose first row is added to each row.
+    pub added_row: Option<TensorSpec>,
+}
+
+/// Vectors of the file that lie end to end in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorSpec {
+    /// The vectors.
+    pub parts: Vec<TensorSpec>,
+}
+
+impl MatrixSpec {
+    /// `[rows, columns]`.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        let rows = self.parts.iter().map(|part| part.matrix_shape()[0]).sum();
+        [rows, self.parts.first().map_or(0, |part| part.matrix_shape()[1])]
+    }
+}
+
+/// What becomes of the matrices and the vectors of a network.
+pub trait Mapping<M, V> {
+    /// What a matrix becomes.
     type Matrix;
-    /// A vector on the device, f32.
+    /// What a vector becomes.
     type Vector;
-    /// Matrices stacked on top of each other, in order.
-    async fn matrix(&mut self, parts: &[TensorSpec], layout: Layout) -> Result<Self::Matrix>;
-    /// Vectors end to end, in order.
-    async fn vector(&mut self, parts: &[TensorSpec]) -> Result<Self::Vector>;
-    /// Position embeddings with the embedding of token type 0 added, which is all that one segment ever needs.
-    async fn positions(
-        &mut self,
-        position: &TensorSpec,
-        token_type: Option<&TensorSpec>,
-    ) -> Result<Self::Matrix>;
+    /// Maps a matrix.
+    fn matrix(&mut self, matrix: M) -> Result<Self::Matrix>;
+    /// Maps a vector.
+    fn vector(&mut self, vector: V) -> Result<Self::Vector>;
 }
 
 /// A dense layer, `y = x Wᵀ + b`.
@@ -55,6 +76,12 @@ pub struct Dense<M, V> {
     pub bias: V,
 }
 
+impl<M, V> Dense<M, V> {
+    fn map<F: Mapping<M, V>>(self, mapping: &mut F) -> Result<Dense<F::Matrix, F::Vector>> {
+        Ok(Dense { weight: mapping.matrix(self.weight)?, bias: mapping.vector(self.bias)? })
+    }
+}
+
 /// Layer normalization, `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`.
 #[derive(Debug)]
 pub struct LayerNorm<V> {
@@ -64,4 +91,11 @@ pub struct LayerNorm<V> {
     pub bias: V,
     /// Keeps the root away from zero.
     pub epsilon: f32,
+}
+
+impl<V> LayerNorm<V> {
+    fn map<M, F: Mapping<M, V>>(self, mapping: &mut F) -> Result<LayerNorm<F::Vector>> {
+        let (weight, bias) = (mapping.vector(self.weight)?, mapping.vector(self.bias)?);
+        Ok(LayerNorm { weight, bias, epsilon: self.epsilon })
+    }
 }

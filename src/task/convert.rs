@@ -1,60 +1,165 @@
-//! A published model folder becomes a folder of the same shape with quantized weights, which the browser and the
-//! command line read like any other.
+//! A published folder becomes a folder of the same shape with quantized weights, which the browser and the command
+//! line read like any other.
+//!
+//! It streams: tensors are read in the order of their file, a block of rows at a time, and written in the same order.
+//! The same source gives the same bytes, and loading what was written equals loading the source, bit for bit.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use half::f16;
 use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
-use crate::engine::loading::{PICKLED_WEIGHTS, WEIGHTS, open_weights};
+use crate::engine::loading::{
+    ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_weights,
+};
 use crate::error::{Error, Result};
-use crate::folder::{File, Folder, read_file, read_json};
-use crate::model::{Config, bert};
+use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, write_file};
+use crate::model::pooling::PoolingDefaults;
+use crate::model::{AdapterConfig, Config, adapter, bert};
+use crate::text::Tokenizer;
 use crate::weights::checkpoint::scales_key;
-use crate::weights::format::{Block, Format, GROUP};
+use crate::weights::format::{Format, GROUP};
+use crate::weights::safetensors::{Planned, header};
 use crate::weights::{self, Checkpoint};
 
-/// Files beside the weights that a converted folder keeps as they are.
-const KEPT: [&str; 7] = [
+/// Files beside the weights that a converted folder keeps as they are. Where there is a `tokenizer.json`, a vocabulary
+/// beside it is not read.
+const KEPT: [&str; 6] = [
     "tokenizer.json",
     "vocab.txt",
     "tokenizer_config.json",
-    "special_tokens_map.json",
     "modules.json",
     "sentence_bert_config.json",
     "README.md",
 ];
 
-/// The files of the converted folder: `model.safetensors`, what is kept, and `config.json` with a `quantization` entry,
-/// which comes last, since a folder without it is no model. The same folder gives the same bytes.
-pub async fn convert(folder: &impl Folder, format: Format) -> Result<Vec<(String, Vec<u8>)>> {
-    let config = Config::from_folder(folder).await?;
-    let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-    checkpoint.require(&bert::tensors(&config))?;
+/// How a folder is converted.
+pub struct Conversion<'a, P> {
+    /// The format of the matrices.
+    pub format: Format,
+    /// What an earlier conversion of the same source in the same format has written before it was interrupted: tensors
+    /// that are whole in it are read from there.
+    pub previous: Option<&'a P>,
+}
 
-    let mut files = vec![(WEIGHTS.to_owned(), converted(&checkpoint, format).await?)];
-    let modules: Vec<Value> = read_json(folder, "modules.json").await?.unwrap_or_default();
-    let paths =
-        modules.iter().filter_map(|module| module.get("path")?.as_str()).filter(|path| !path.is_empty());
-    let of_modules = paths.map(|path| format!("{path}/config.json"));
-    for name in KEPT.into_iter().map(str::to_owned).chain(of_modules) {
-        if let Some(bytes) = read_file(folder, &name).await? {
-            files.push((name, bytes));
+impl Conversion<'_, MemoryFolder> {
+    /// A conversion from the beginning.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self { format, previous: None }
+    }
+}
+
+impl<P: Folder> Conversion<'_, P> {
+    /// Writes a model or an adapter, whichever the folder holds. Its configuration comes last, since a folder without
+    /// it is neither. `on_tensor` is told `(tensors done, tensors)`, and may stop the conversion.
+    pub async fn run(
+        &self,
+        folder: &impl Folder,
+        sink: &mut impl Sink,
+        on_tensor: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<()> {
+        if folder.open("adapter_config.json").await?.is_some() {
+            adapter(folder, sink, on_tensor).await
+        } else {
+            self.model(folder, sink, on_tensor).await
         }
     }
-    files.push(("config.json".to_owned(), described_config(folder, format).await?));
-    Ok(files)
+
+    /// Writes a model.
+    pub async fn model(
+        &self,
+        folder: &impl Folder,
+        sink: &mut impl Sink,
+        on_tensor: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<()> {
+        let small = small_files(folder).await?;
+        let config = Config::from_folder(&small).await?;
+        // What cannot be used should say so before anything large is read.
+        PoolingDefaults::from_folder(&small).await?;
+        Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
+        let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
+        let needed = bert::tensors(&config);
+        checkpoint.require(&needed)?;
+
+        for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
+            write_file(sink, name, bytes).await?;
+        }
+        let all: HashSet<&str> = needed.iter().map(|spec| spec.name.as_str()).collect();
+        let quantizable: HashSet<&str> =
+            needed.iter().filter(|spec| spec.quantizable).map(|spec| spec.name.as_str()).collect();
+        let kept = |name: &&str| {
+            all.contains(*name)
+                || (bert::is_of_a_head(name)
+                    && checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight)
+                    && checkpoint.shape(name).is_some_and(|shape| (1..=2).contains(&shape.len())))
+        };
+        let tensors = checkpoint
+            .tensors()
+            .filter(kept)
+            .map(|name| (name, name, if quantizable.contains(name) { self.format } else { Format::F32 }));
+        let previous = match self.previous {
+            // Whatever is wrong with it, there is still the source.
+            Some(previous) => Checkpoint::open(previous, WEIGHTS, str::to_owned).await.ok().flatten(),
+            None => None,
+        };
+        write_weights(&checkpoint, previous.as_ref(), tensors.collect(), WEIGHTS, sink, on_tensor).await?;
+        write_file(sink, "config.json", &described_config(&small, self.format).await?).await
+    }
+}
+
+/// Writes an adapter: all its tensors as f32 under their own keys.
+pub async fn adapter(
+    folder: &impl Folder,
+    sink: &mut impl Sink,
+    on_tensor: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    let hidden_size = AdapterConfig::hidden_size(folder).await?;
+    let config = AdapterConfig::from_folder(folder, folder.name(), None).await?;
+    let checkpoint =
+        open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
+    config.require(&checkpoint, adapter::depth(&checkpoint), hidden_size)?;
+    let tensors = checkpoint.tensors().filter(|name| {
+        checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight)
+            && checkpoint.shape(name).is_some_and(|shape| (1..=2).contains(&shape.len()))
+    });
+    let tensors = tensors.map(|name| (name, checkpoint.key(name), Format::F32)).collect();
+    let previous: Option<&Checkpoint<std::rc::Rc<[u8]>>> = None;
+    write_weights(&checkpoint, previous, tensors, ADAPTER_WEIGHTS, sink, on_tensor).await?;
+    let described = read_file(folder, "adapter_config.json").await?.unwrap_or_default();
+    write_file(sink, "adapter_config.json", &described).await
+}
+
+/// Everything of a model but its weights, which is small.
+async fn small_files(folder: &impl Folder) -> Result<MemoryFolder> {
+    let mut small = MemoryFolder::new(folder.name(), []);
+    for name in ["config.json"].into_iter().chain(KEPT) {
+        if name == "vocab.txt" && small.get("tokenizer.json").is_some() {
+            continue;
+        }
+        if let Some(bytes) = read_file(folder, name).await? {
+            small.insert(name, bytes);
+        }
+    }
+    let modules: Vec<Value> = read_json(&small, "modules.json").await?.unwrap_or_default();
+    let paths =
+        modules.iter().filter_map(|module| module.get("path")?.as_str()).filter(|path| !path.is_empty());
+    for path in paths {
+        let name = format!("{path}/config.json");
+        if let Some(bytes) = read_file(folder, &name).await? {
+            small.insert(name, bytes);
+        }
+    }
+    Ok(small)
 }
 
 /// `config.json` with a note of how the weights are stored.
 async fn described_config(folder: &impl Folder, format: Format) -> Result<Vec<u8>> {
     let mut config: Map<String, Value> = read_json(folder, "config.json").await?.unwrap_or_default();
-    let quantization = match format {
-        Format::Q8 => json!({ "quant_method": "specter-web", "dtype": format.name(), "group_size": GROUP }),
-        _ => json!({ "quant_method": "specter-web", "dtype": format.name() }),
-    };
+    let mut quantization = json!({ "quant_method": "specter-web", "dtype": format.name() });
+    if format.has_groups() {
+        quantization["group_size"] = GROUP.into();
+    }
     config.insert("quantization".to_owned(), quantization);
     let mut text =
         serde_json::to_string_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
@@ -62,49 +167,66 @@ async fn described_config(folder: &impl Folder, format: Format) -> Result<Vec<u8
     Ok(text.into_bytes())
 }
 
-/// A tensor of the converted file: dtype, shape, little-endian bytes.
-type Stored = (Dtype, Vec<usize>, Vec<u8>);
+/// Writes tensors, each given by its name, its key in the file that is written, and its format. Where a previous
+/// conversion has one as a whole, it is read from there.
+async fn write_weights<F: File, P: File>(
+    checkpoint: &Checkpoint<F>,
+    previous: Option<&Checkpoint<P>>,
+    tensors: Vec<(&str, &str, Format)>,
+    file: &str,
+    sink: &mut impl Sink,
+    mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    let mut planned = Vec::new();
+    for &(name, key, format) in &tensors {
+        planned.extend(plan(key, checkpoint.shape(name).unwrap_or_default(), format));
+    }
+    let (header, size) = header(planned)?;
+    sink.begin(file, size).await?;
+    sink.write(&header).await?;
 
-/// The converted weights: large matrices in the format that was asked for, position and type embeddings in f16 unless
-/// f32 was asked for, vectors in f32. Integer buffers such as `position_ids` are left out.
-async fn converted<F: File>(checkpoint: &Checkpoint<F>, format: Format) -> Result<Vec<u8>> {
-    let mut stored: Vec<(String, Stored)> = Vec::new();
-    for name in checkpoint.tensors() {
-        let shape = checkpoint.shape(name).unwrap_or_default().to_vec();
-        let is_weight = checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight);
-        let [rows, columns] = match *shape.as_slice() {
-            [length] => [length, 1],
-            [rows, columns] => [rows, columns],
-            _ => continue,
-        };
-        if !is_weight || name.ends_with(".scales") {
-            continue;
+    let total = tensors.len();
+    for (done, (name, _, format)) in tensors.into_iter().enumerate() {
+        on_tensor(done, total)?;
+        let mut scales = Vec::new();
+        for rows in checkpoint.blocks(name) {
+            let converted = previous.filter(|previous| {
+                previous.shape(name) == checkpoint.shape(name)
+                    && previous.format(name) == Some(format)
+                    && previous.is_whole(name)
+                    && (!format.has_groups() || previous.is_whole(&scales_key(name)))
+            });
+            let block = match converted {
+                Some(previous) => previous.rows(name, rows).await?,
+                None => checkpoint.rows_in(name, rows, format).await?,
+            };
+            let (values, block_scales) = block.into_bytes();
+            sink.write(&values).await?;
+            scales.extend(block_scales);
         }
-        let target = match format {
-            _ if shape.len() == 1 => Format::F32,
-            Format::Q8 if bert::is_quantized(name) && columns.is_multiple_of(GROUP) => Format::Q8,
-            Format::Q8 | Format::F16 => Format::F16,
-            Format::F32 => Format::F32,
-        };
-        match checkpoint.rows_in(name, 0..rows, target).await? {
-            Block::F32(values) => stored.push((name.to_owned(), (Dtype::F32, shape, le(&values)))),
-            Block::F16(values) => stored.push((name.to_owned(), (Dtype::F16, shape, le(&values)))),
-            Block::Q8 { quants, scales } => {
-                stored.push((name.to_owned(), (Dtype::I8, shape, le(&quants))));
-                stored
-                    .push((scales_key(name), (Dtype::F16, vec![rows, columns / GROUP], le::<f16>(&scales))));
-            }
+        if !scales.is_empty() {
+            sink.write(&scales).await?;
         }
     }
-    let views = stored.iter().map(|(name, (dtype, shape, bytes))| {
-        TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
-    });
-    let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| Error::internal(error.to_string()))?;
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize(views, Some(metadata)).map_err(|error| Error::internal(error.to_string()))
+    on_tensor(total, total)
 }
 
-/// All targets of this crate are little-endian, as the file format is.
-fn le<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
-    bytemuck::cast_slice(values).to_vec()
+/// What a tensor takes in a file: its values, and its scales where the format has any.
+fn plan(key: &str, shape: &[usize], format: Format) -> Vec<Planned> {
+    let spec = weights::TensorSpec::new(key, shape);
+    let [rows, columns] = spec.matrix_shape();
+    let values = |dtype, shape: Vec<usize>, size| Planned { key: key.to_owned(), dtype, shape, size };
+    match format {
+        Format::F32 => vec![values(Dtype::F32, spec.shape, rows * columns * 4)],
+        Format::F16 => vec![values(Dtype::F16, spec.shape, rows * columns * 2)],
+        Format::Q8 => vec![
+            values(Dtype::I8, spec.shape, rows * columns),
+            Planned {
+                key: scales_key(key),
+                dtype: Dtype::F16,
+                shape: vec![rows, columns / GROUP],
+                size: rows * (columns / GROUP) * 2,
+            },
+        ],
+    }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{Config, Pooling};
-use crate::text::{Document, Tokenizer, batch};
+use crate::text::{Document, Template, Tokenizer, batch};
 use crate::weights::Format;
 
 /// How many tokens are computed at once unless the caller says otherwise: enough to fill a GPU, and about
@@ -19,7 +19,7 @@ pub const TOKEN_BUDGET: usize = 4096;
 const MAX_TOKEN_BUDGET: usize = 65_535;
 
 /// How a model is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
     /// The format of the matrices on the device.
     pub format: Format,
@@ -27,11 +27,24 @@ pub struct LoadOptions {
     pub max_length: Option<usize>,
     /// The most tokens that are computed at once.
     pub token_budget: usize,
+    /// How a paper becomes a text; `None`: `{title}{sep}{abstract}`.
+    pub template: Option<Template>,
+    /// What is done where a call does not say; `None`: what the model's files say.
+    pub pooling: Option<Pooling>,
+    /// What is done where a call does not say; `None`: what the model's files say.
+    pub normalize: Option<bool>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { format: Format::Q8, max_length: None, token_budget: TOKEN_BUDGET }
+        Self {
+            format: Format::Q8,
+            max_length: None,
+            token_budget: TOKEN_BUDGET,
+            template: None,
+            pooling: None,
+            normalize: None,
+        }
     }
 }
 
@@ -64,17 +77,19 @@ pub struct Specter<B: Backend> {
     encoder: Encoder<B>,
     adapters: BTreeMap<String, AdapterOn<B>>,
     defaults: PoolingDefaults,
-    options: LoadOptions,
+    template: Template,
+    format: Format,
+    token_budget: usize,
 }
 
 impl<B: Backend> Specter<B> {
-    /// Reads a model folder onto a device. `on_layer` is told `(layers done, layers)` and may stop the load by an
+    /// Reads a model folder onto a device. `on_tensor` is told `(tensors done, tensors)` and may stop the load by an
     /// error; nothing is left behind then.
     pub async fn load(
         folder: &impl Folder,
         options: LoadOptions,
         backend: B,
-        mut on_layer: impl FnMut(usize, usize) -> Result<()>,
+        on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Self> {
         if !(1..=MAX_TOKEN_BUDGET).contains(&options.token_budget) {
             return Err(Error::InvalidOption {
@@ -85,7 +100,9 @@ impl<B: Backend> Specter<B> {
             });
         }
         let config = Config::from_folder(folder).await?;
-        let defaults = PoolingDefaults::from_folder(folder).await?;
+        let mut defaults = PoolingDefaults::from_folder(folder).await?;
+        defaults.pooling = options.pooling.unwrap_or(defaults.pooling);
+        defaults.normalize = options.normalize.unwrap_or(defaults.normalize);
         let tokenizer =
             Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, options.max_length)
                 .await?;
@@ -99,11 +116,17 @@ impl<B: Backend> Specter<B> {
                 ),
             ));
         }
-        let layers = config.layers;
-        let encoder =
-            Encoder::load(folder, config, options.format, backend, |done| on_layer(done, layers)).await?;
-        let adapters = BTreeMap::new();
-        Ok(Self { name: folder.name().to_owned(), tokenizer, encoder, adapters, defaults, options })
+        let encoder = Encoder::load(folder, config, options.format, backend, on_tensor).await?;
+        Ok(Self {
+            name: folder.name().to_owned(),
+            tokenizer,
+            template: options.template.unwrap_or_default(),
+            encoder,
+            adapters: BTreeMap::new(),
+            defaults,
+            format: options.format,
+            token_budget: options.token_budget,
+        })
     }
 
     /// Reads an adapter onto the device, beside those that are there. One of the same name is replaced, but only
@@ -158,8 +181,10 @@ impl<B: Backend> Specter<B> {
         let too_large = |_| Error::OutOfMemory { what: format!("the vectors of {total} papers") };
         data.try_reserve_exact(total.saturating_mul(hidden)).map_err(too_large)?;
         on_batch(0, total)?;
-        let ids = documents.iter().map(|document| self.tokenizer.encode(document));
-        for batch in batch::pack(ids, self.options.token_budget) {
+        let ids = documents.iter().map(|document| {
+            self.tokenizer.encode(&document.text(&self.template, self.tokenizer.separator()))
+        });
+        for batch in batch::pack(ids, self.token_budget) {
             data.extend(self.encoder.encode(&batch?, adapter, output).await?);
             on_batch(data.len() / hidden, total)?;
         }
@@ -199,10 +224,16 @@ impl<B: Backend> Specter<B> {
         self.defaults
     }
 
-    /// How it was loaded.
+    /// The format of the matrices on the device.
     #[must_use]
-    pub fn options(&self) -> LoadOptions {
-        self.options
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How a paper becomes a text.
+    #[must_use]
+    pub fn template(&self) -> &Template {
+        &self.template
     }
 
     /// The device, when the model is no longer needed.

@@ -64,7 +64,7 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
         .collect();
     Ok(ModelDescription {
         parameters: needed.iter().map(|spec| spec.shape.iter().product::<usize>()).sum(),
-        matrices: needed.into_iter().filter(|spec| bert::is_quantized(&spec.name)).collect(),
+        matrices: needed.into_iter().filter(|spec| spec.quantizable).collect(),
         max_length: tokenizer.max_length(),
         config,
         pooling,

@@ -9,5 +9,5 @@ pub mod paper;
 pub mod tokenizer;
 
 pub use batch::Batch;
-pub use paper::Document;
+pub use paper::{Document, Template};
 pub use tokenizer::Tokenizer;

@@ -1,14 +1,17 @@
 //! Strings become token ids, exactly as the published tokenizers do it.
+//!
+//! Of the many parts that a `tokenizer.json` can be made of, those of BERT are linked; any other is refused by name.
 
 use serde::Deserialize;
 use serde_json::Value;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, PostProcessor, TruncationParams};
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{AddedToken, Encoding, PostProcessor, TokenizerImpl, TruncationParams};
 
-use super::Document;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_file, read_json};
 
@@ -17,7 +20,7 @@ const MIN_LENGTH: usize = 3;
 
 /// A tokenizer with its separator and the length at which documents are cut.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: BertTokenizer,
     /// Where it was read from, for messages.
     file: String,
     separator: String,
@@ -25,11 +28,42 @@ pub struct Tokenizer {
     embeddings: usize,
 }
 
+type BertTokenizer =
+    TokenizerImpl<WordPiece, BertNormalizer, BertPreTokenizer, SpecialTokens, WordPieceDecoder>;
+
+/// What puts the special tokens around a document.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SpecialTokens {
+    Template(TemplateProcessing),
+    Bert(BertProcessing),
+}
+
+impl PostProcessor for SpecialTokens {
+    fn added_tokens(&self, is_pair: bool) -> usize {
+        match self {
+            Self::Template(template) => template.added_tokens(is_pair),
+            Self::Bert(bert) => bert.added_tokens(is_pair),
+        }
+    }
+
+    fn process_encodings(
+        &self,
+        encodings: Vec<Encoding>,
+        add_special_tokens: bool,
+    ) -> tokenizers::Result<Vec<Encoding>> {
+        match self {
+            Self::Template(template) => template.process_encodings(encodings, add_special_tokens),
+            Self::Bert(bert) => bert.process_encodings(encodings, add_special_tokens),
+        }
+    }
+}
+
 /// The part of `tokenizer_config.json` that matters here. Upstream: transformers' `BertTokenizer`.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct TokenizerConfig {
-    do_lower_case: bool,
+    do_lower_case: Option<bool>,
     strip_accents: Option<bool>,
     tokenize_chinese_chars: bool,
     model_max_length: Option<serde_json::Number>,
@@ -62,7 +96,7 @@ impl Default for TokenizerConfig {
     /// What `BertTokenizer` assumes where a repository has no `tokenizer_config.json`.
     fn default() -> Self {
         Self {
-            do_lower_case: true,
+            do_lower_case: None,
             strip_accents: None,
             tokenize_chinese_chars: true,
             model_max_length: None,
@@ -118,10 +152,7 @@ impl Tokenizer {
         let (mut inner, file) = match read_file(folder, "tokenizer.json").await? {
             Some(bytes) => {
                 let file = format!("{}/tokenizer.json", folder.name());
-                check_tokenizer_file(&bytes).map_err(|problem| Error::corrupt(&file, problem))?;
-                let inner = tokenizers::Tokenizer::from_bytes(&bytes)
-                    .map_err(|error| Error::corrupt(&file, error.to_string()))?;
-                (inner, file)
+                (tokenizer_file(&bytes, &file)?, file)
             }
             None => match read_file(folder, "vocab.txt").await? {
                 Some(vocabulary) => {
@@ -143,25 +174,20 @@ impl Tokenizer {
             let problem = format!("it adds {special} special tokens to a document of at most {max_length}");
             return Err(Error::corrupt(&file, problem));
         }
-        // A published tokenizer.json often carries the truncation and padding of its training run.
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
-        inner
-            .with_padding(None)
-            .with_truncation(Some(truncation))
-            .map_err(|error| Error::corrupt(&file, error.to_string()))?;
+        inner.with_truncation(Some(truncation)).map_err(|error| Error::corrupt(&file, error.to_string()))?;
         let tokenizer = Self { inner, file, separator, max_length, embeddings };
         // A tokenizer that does not work says so now, not at the first paper.
-        tokenizer.encode(&Document::Text("a".to_owned()))?;
+        tokenizer.encode("a")?;
         Ok(tokenizer)
     }
 
-    /// Token ids of one document with its special tokens, cut at [`Tokenizer::max_length`] as the reference
+    /// Token ids of a document's text with its special tokens, cut at [`Tokenizer::max_length`] as the reference
     /// does it: the first tokens stay and the closing `[SEP]` is kept.
-    pub fn encode(&self, document: &Document) -> Result<Vec<u32>> {
-        let text = document.text(&self.separator);
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self
             .inner
-            .encode_fast(text.as_ref(), true)
+            .encode_fast(text, true)
             .map_err(|error| Error::corrupt(&self.file, format!("it failed on a text: {error}")))?;
         let ids = encoding.get_ids();
         // The kernels look up whatever they are told to.
@@ -177,6 +203,12 @@ impl Tokenizer {
         Ok(ids.to_vec())
     }
 
+    /// What stands between the parts of a paper.
+    #[must_use]
+    pub fn separator(&self) -> &str {
+        &self.separator
+    }
+
     /// The most tokens that a document has after encoding, special tokens included.
     #[must_use]
     pub fn max_length(&self) -> usize {
@@ -190,27 +222,45 @@ impl Tokenizer {
     }
 }
 
-/// Refuses what `tokenizers` 0.23 accepts when it reads a file and panics on when it encodes: a template that names a
-/// special token it does not define or a second sequence, and a damaged character map of `SentencePiece`.
-fn check_tokenizer_file(bytes: &[u8]) -> Result<(), String> {
-    let file: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let mut parts: Vec<&Value> =
-        ["post_processor", "normalizer"].iter().filter_map(|key| file.get(key)).collect();
-    while let Some(part) = parts.pop() {
-        parts.extend(
-            ["processors", "normalizers"].iter().filter_map(|key| part.get(key)?.as_array()).flatten(),
-        );
-        match part.get("type").and_then(Value::as_str) {
-            Some("TemplateProcessing") => check_template(part)?,
-            Some("Precompiled") => {
-                return Err("it has a character map of SentencePiece, which no BERT needs".to_owned());
-            }
-            _ => {}
+/// The parts of a `tokenizer.json` and the types of each that are run.
+const PARTS: [(&str, &[&str]); 4] = [
+    ("model", &["WordPiece"]),
+    ("normalizer", &["BertNormalizer"]),
+    ("pre_tokenizer", &["BertPreTokenizer"]),
+    ("post_processor", &["TemplateProcessing", "BertProcessing"]),
+];
+
+/// BERT's tokenizer from its own file.
+fn tokenizer_file(bytes: &[u8], file: &str) -> Result<BertTokenizer> {
+    let corrupt = |problem: String| Error::corrupt(file, problem);
+    let mut parts: Value = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+    for (part, types) in PARTS {
+        let found = match parts.get(part) {
+            None | Some(Value::Null) => continue,
+            // Files of 2020 do not say the type of their model.
+            Some(value) => value.get("type").and_then(Value::as_str).unwrap_or("WordPiece"),
+        };
+        if !types.contains(&found) {
+            let runs = types.join(" or ");
+            return Err(Error::unsupported(format!("the {part} in {file} is {found:?}; {runs} is run")));
         }
     }
-    Ok(())
+    if let Some(template) = parts.get("post_processor").filter(|part| part.get("single").is_some()) {
+        check_template(template).map_err(corrupt)?;
+    }
+    if let Some(parts) = parts.as_object_mut() {
+        // Of the training run, and for the way back from ids to texts.
+        for part in ["truncation", "padding", "decoder"] {
+            parts.remove(part);
+        }
+    }
+    // Some of the parts borrow their strings, which only a text can lend.
+    let text = parts.to_string();
+    serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))
 }
 
+/// Refuses what `tokenizers` 0.23 accepts when it reads a file and panics on when it encodes: a template that names a
+/// special token it does not define or a second sequence.
 fn check_template(template: &Value) -> Result<(), String> {
     let pieces =
         template.get("single").and_then(Value::as_array).ok_or("its template has no single sequence")?;
@@ -228,7 +278,7 @@ fn check_template(template: &Value) -> Result<(), String> {
 }
 
 /// BERT's tokenizer from its vocabulary file: transformers' `BertTokenizer`.
-fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<tokenizers::Tokenizer> {
+fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<BertTokenizer> {
     let names = [
         config.pad_token.or("[PAD]"),
         config.unk_token.or("[UNK]"),
@@ -243,6 +293,8 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
         let missing = || Error::corrupt(file, format!("the vocabulary has no {token}"));
         vocabulary.get(token).copied().ok_or_else(missing)
     };
+    // SciBERT's cased repository says nothing; its vocabulary does.
+    let lower_case = config.do_lower_case.unwrap_or_else(|| !has_capitals(vocabulary.keys()));
     let template = BertProcessing::new((sep.clone(), id(sep)?), (cls.clone(), id(cls)?));
     id(unknown)?;
     let special: Vec<AddedToken> = names
@@ -259,11 +311,37 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
         .map_err(|error| Error::corrupt(file, error.to_string()))?;
 
     let normalizer =
-        BertNormalizer::new(true, config.tokenize_chinese_chars, config.strip_accents, config.do_lower_case);
-    let mut tokenizer = tokenizers::Tokenizer::new(model);
+        BertNormalizer::new(true, config.tokenize_chinese_chars, config.strip_accents, lower_case);
+    let mut tokenizer = BertTokenizer::new(model);
     let problem = |error: tokenizers::Error| Error::corrupt(file, error.to_string());
     tokenizer.with_normalizer(Some(normalizer)).map_err(problem)?;
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer)).with_post_processor(Some(template));
+    tokenizer
+        .with_pre_tokenizer(Some(BertPreTokenizer))
+        .with_post_processor(Some(SpecialTokens::Bert(template)));
     tokenizer.add_special_tokens(special).map_err(problem)?;
     Ok(tokenizer)
+}
+
+/// Whether more than a hundredth of the words of a vocabulary have letters that lower-casing changes, which no text has
+/// that was lower-cased. Special tokens and the unused ones in brackets do not count.
+fn has_capitals<'a>(words: impl Iterator<Item = &'a String>) -> bool {
+    let (mut all, mut capitals) = (0, 0);
+    for word in words.filter(|word| !word.starts_with('[')) {
+        all += 1;
+        capitals += usize::from(word.chars().any(|letter| letter.to_lowercase().ne([letter])));
+    }
+    capitals * 100 > all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_capitals;
+
+    #[test]
+    fn a_vocabulary_shows_whether_it_is_cased() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        assert!(has_capitals(words(&["[PAD]", "the", "The", "##ing"]).iter()));
+        // A capital of mathematics has no small form.
+        assert!(!has_capitals(words(&["[PAD]", "[CLS]", "the", "##ing", "\u{1d4a2}"]).iter()));
+    }
 }

@@ -29,6 +29,8 @@ pub struct Checkpoint<F> {
     file: F,
     /// Model's name of a tensor → its place.
     tensors: HashMap<String, Stored>,
+    /// Model's name of a tensor → its key in the file.
+    keys: HashMap<String, String>,
 }
 
 impl<F: File> Checkpoint<F> {
@@ -49,16 +51,23 @@ impl<F: File> Checkpoint<F> {
             torch::index(&name, &open).await?
         };
 
-        let mut keys: HashMap<String, &str> = HashMap::new();
-        for (key, _) in &stored {
-            let canonical = canonical_name(key);
-            if let Some(other) = keys.insert(canonical.clone(), key) {
+        let mut keys = HashMap::new();
+        let mut tensors = HashMap::new();
+        for (key, stored) in stored {
+            let canonical = canonical_name(&key);
+            if let Some(other) = keys.insert(canonical.clone(), key.clone()) {
                 let problem = format!("both {other} and {key} claim to be {canonical}");
                 return Err(Error::corrupt(name, problem));
             }
+            tensors.insert(canonical, stored);
         }
-        let tensors = stored.into_iter().map(|(key, stored)| (canonical_name(&key), stored)).collect();
-        Ok(Some(Self { name, file: open, tensors }))
+        Ok(Some(Self { name, file: open, tensors, keys }))
+    }
+
+    /// The key of a tensor in the file.
+    #[must_use]
+    pub fn key<'t>(&'t self, tensor: &'t str) -> &'t str {
+        self.keys.get(tensor).map_or(tensor, String::as_str)
     }
 
     /// Folder and file, for messages.
@@ -69,8 +78,8 @@ impl<F: File> Checkpoint<F> {
 
     /// The names of all tensors, in the file's order.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
-        let mut names: Vec<(u64, &str)> =
-            self.tensors.iter().map(|(name, stored)| (stored.offset, name.as_str())).collect();
+        let mut names: Vec<((u64, u64), &str)> =
+            self.tensors.iter().map(|(name, stored)| (stored.position(), name.as_str())).collect();
         names.sort_unstable();
         names.into_iter().map(|(_, name)| name)
     }
@@ -87,11 +96,31 @@ impl<F: File> Checkpoint<F> {
         self.tensors.get(tensor).map(|stored| stored.dtype)
     }
 
+    /// The format that a tensor is in as it is stored, if it is one of ours.
+    #[must_use]
+    pub fn format(&self, tensor: &str) -> Option<Format> {
+        match self.dtype(tensor)? {
+            Dtype::F32 => Some(Format::F32),
+            Dtype::F16 => Some(Format::F16),
+            Dtype::I8 => Some(Format::Q8),
+            _ => None,
+        }
+    }
+
+    /// Whether all bytes of a tensor can be read already, where the file is still being written.
+    pub(crate) fn is_whole(&self, tensor: &str) -> bool {
+        self.tensors.get(tensor).is_some_and(|stored| {
+            let values: usize = stored.shape.iter().product();
+            let end = stored.region.position() + (values * stored.dtype.bytes()) as u64;
+            end <= self.file.available()
+        })
+    }
+
     /// Checks that every tensor of a list is there in its shape; the error names all that are not.
     pub fn require(&self, needed: &[TensorSpec]) -> Result<()> {
         let mut missing = Vec::new();
         let mut misshapen = Vec::new();
-        for TensorSpec { name, shape } in needed {
+        for TensorSpec { name, shape, .. } in needed {
             match self.shape(name) {
                 None => missing.push(name.clone()),
                 Some(found) if found != shape => {
@@ -110,10 +139,12 @@ impl<F: File> Checkpoint<F> {
         Ok(())
     }
 
-    /// Rows per block so that a block is about a mebibyte, a multiple of four as kernels tile by four.
-    pub(crate) fn rows_per_block(&self, tensor: &str) -> usize {
-        let row = self.shape(tensor).map_or(1, columns).max(1);
-        (BLOCK_BYTES / row.saturating_mul(4)).max(1).next_multiple_of(4)
+    /// The rows of a tensor in blocks of about a mebibyte, a multiple of four rows as kernels tile by four.
+    pub(crate) fn blocks(&self, tensor: &str) -> impl Iterator<Item = Range<usize>> + use<F> {
+        let shape = self.shape(tensor).unwrap_or_default();
+        let rows = shape.first().copied().unwrap_or(1);
+        let step = (BLOCK_BYTES / columns(shape).max(1).saturating_mul(4)).max(1).next_multiple_of(4);
+        (0..rows).step_by(step).map(move |start| start..rows.min(start + step))
     }
 
     /// Some rows of a matrix, in the nearest format to that of the file.
@@ -185,12 +216,17 @@ impl<F: File> Checkpoint<F> {
     ) -> Result<Vec<T>> {
         let bytes = if stored.is_contiguous() {
             let columns = columns(&stored.shape);
-            let start = stored.offset + (rows.start * columns * N) as u64;
+            let start = self.start(stored).await? + (rows.start * columns * N) as u64;
             self.file.read(start..start + (rows.len() * columns * N) as u64).await?
         } else {
             self.gather(stored, rows, N).await?
         };
         Ok(bytes.as_chunks().0.iter().map(|&chunk| decode(chunk)).collect())
+    }
+
+    /// Byte position of a tensor's first value.
+    async fn start(&self, stored: &Stored) -> Result<u64> {
+        Ok(stored.region.start(&self.name, &self.file).await? + stored.first)
     }
 
     /// Rows of a tensor whose values do not lie row by row, such as a transposed one. Neighbours in the file are read
@@ -209,6 +245,7 @@ impl<F: File> Checkpoint<F> {
                 return Err(Error::unsupported(problem));
             }
         };
+        let first = self.start(stored).await?;
         let mut gathered = vec![0; rows.len() * columns * width];
         let mut window = Window::default();
         let by_row = row_stride >= column_stride;
@@ -217,7 +254,7 @@ impl<F: File> Checkpoint<F> {
             for inner in 0..inner {
                 let (row, column) = if by_row { (outer, inner) } else { (inner, outer) };
                 let value = (rows.start + row) * row_stride + column * column_stride;
-                let start = stored.offset + (value * width) as u64;
+                let start = first + (value * width) as u64;
                 if !window.takes(start, width as u64) {
                     window.read_into(&self.file, &mut gathered, width).await?;
                 }
@@ -362,10 +399,10 @@ mod tests {
     }
 
     fn ruler(shape: [usize; 2], strides: [usize; 2], offset: u64) -> Checkpoint<Ruler> {
-        let stored =
-            Stored { dtype: Dtype::F32, shape: shape.into(), strides: strides.into(), offset: offset * 4 };
+        let mut stored = Stored::contiguous(Dtype::F32, shape.into(), offset * 4);
+        stored.strides = strides.into();
         let tensors = HashMap::from([("a".to_owned(), stored)]);
-        Checkpoint { name: "ruler".to_owned(), file: Ruler::default(), tensors }
+        Checkpoint { name: "ruler".to_owned(), file: Ruler::default(), tensors, keys: HashMap::new() }
     }
 
     proptest! {
@@ -394,8 +431,9 @@ mod tests {
     fn a_transposed_matrix_is_read_in_pieces() {
         let (rows, columns) = (3072, 768);
         let checkpoint = ruler([rows, columns], [1, rows], 0);
-        let step = checkpoint.rows_per_block("a");
-        let block = pollster::block_on(checkpoint.rows("a", step..2 * step)).expect("it reads").to_f32();
+        let second = checkpoint.blocks("a").nth(1).expect("it has several");
+        let step = second.start;
+        let block = pollster::block_on(checkpoint.rows("a", second)).expect("it reads").to_f32();
         assert_eq!(block[..3], [step as f32, (step + rows) as f32, (step + 2 * rows) as f32]);
         assert!(checkpoint.file.largest.get() <= BLOCK_BYTES as u64, "{}", checkpoint.file.largest.get());
         assert!(checkpoint.file.reads.get() <= columns, "{}", checkpoint.file.reads.get());

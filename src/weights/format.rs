@@ -21,6 +21,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Q8];
+
     /// The name in options and files: `f32`, `f16`, `q8`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -41,6 +44,12 @@ impl Format {
                 problem: format!("dtype is {other:?}; this version takes 'q8', 'f16' or 'f32'"),
             }),
         }
+    }
+
+    /// Whether groups of weights share scales.
+    #[must_use]
+    pub fn has_groups(self) -> bool {
+        matches!(self, Self::Q8)
     }
 
     /// Bytes that `rows × columns` weights take on a device.
@@ -95,6 +104,21 @@ impl Block {
                 .zip(scales)
                 .flat_map(|(group, scale)| group.iter().map(|&quant| f32::from(quant) * scale.to_f32()))
                 .collect(),
+        }
+    }
+}
+
+impl Block {
+    /// The bytes of the values as a file has them, and of the scales. All targets of this crate are little-endian, as
+    /// the files are.
+    #[must_use]
+    pub fn into_bytes(self) -> (Vec<u8>, Vec<u8>) {
+        match self {
+            Self::F32(values) => (bytemuck::cast_slice(&values).to_vec(), Vec::new()),
+            Self::F16(values) => (bytemuck::cast_slice(&values).to_vec(), Vec::new()),
+            Self::Q8 { quants, scales } => {
+                (bytemuck::cast_slice(&quants).to_vec(), bytemuck::cast_slice(&scales).to_vec())
+            }
         }
     }
 }

@@ -18,11 +18,26 @@ pub struct TensorSpec {
     pub name: String,
     /// `[rows, columns]` of a matrix, `[length]` of a vector.
     pub shape: Vec<usize>,
+    /// Whether it is kept in the format that was asked for; the small ones that count for every token stay f32.
+    pub quantizable: bool,
 }
 
 impl TensorSpec {
-    /// A name and a shape.
+    /// A tensor that stays f32.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name: name.into(), shape: shape.into() }
+        Self { name: name.into(), shape: shape.into(), quantizable: false }
+    }
+
+    /// The same tensor, in the format that was asked for.
+    #[must_use]
+    pub fn quantizable(self) -> Self {
+        Self { quantizable: true, ..self }
+    }
+
+    /// `[rows, columns]`; a vector has one column.
+    #[must_use]
+    pub fn matrix_shape(&self) -> [usize; 2] {
+        let length = |dimension: usize| self.shape.get(dimension).copied().unwrap_or(1);
+        [length(0), length(1)]
     }
 }

@@ -1,9 +1,11 @@
-//! Finds the tensors of a safetensors file.
+//! Finds the tensors of a safetensors file, and writes the header of one.
 //!
 //! The header is read and checked by the `safetensors` crate: offsets without gaps or overlaps, sizes that match
 //! shapes. This module adds that the file is as long as its header says.
 
-use safetensors::tensor::Metadata;
+use std::collections::HashMap;
+
+use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::index::{Dtype, Stored};
 use crate::error::{Error, Result};
@@ -40,6 +42,36 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
         Some((key, stored))
     });
     Ok(tensors.collect())
+}
+
+/// A tensor of a file that is to be written.
+pub(crate) struct Planned {
+    pub(crate) key: String,
+    pub(crate) dtype: safetensors::Dtype,
+    pub(crate) shape: Vec<usize>,
+    /// Bytes that it takes.
+    pub(crate) size: usize,
+}
+
+/// The header of a file with these tensors, whose bytes follow it in this order, and the length of the whole file.
+pub(crate) fn header(tensors: Vec<Planned>) -> Result<(Vec<u8>, u64)> {
+    let mut offset = 0;
+    let infos = tensors.into_iter().map(|Planned { key, dtype, shape, size }| {
+        let data_offsets = (offset, offset + size);
+        offset += size;
+        (key, TensorInfo { dtype, shape, data_offsets })
+    });
+    let infos = infos.collect();
+    // transformers asks for this entry.
+    let notes = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let metadata = Metadata::new(Some(notes), infos).map_err(|error| Error::internal(error.to_string()))?;
+    let mut text = serde_json::to_vec(&metadata).map_err(|error| Error::internal(error.to_string()))?;
+    // The bytes of the tensors are aligned to 8.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut text);
+    let size = (bytes.len() + offset) as u64;
+    Ok((bytes, size))
 }
 
 fn dtype(dtype: safetensors::Dtype) -> Dtype {

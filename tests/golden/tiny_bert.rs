@@ -4,9 +4,10 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use specter_web::Error;
 use specter_web::engine::Backend;
-use specter_web::folder::{Directory, Folder, MemoryFolder};
+use specter_web::engine::cpu::Cpu;
+use specter_web::folder::{Directory, File, Folder, MemoryFolder};
 use specter_web::model::Pooling;
-use specter_web::task::convert::convert;
+use specter_web::task::convert::Conversion;
 use specter_web::task::inspect::inspect;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
@@ -47,10 +48,10 @@ fn documents(goldens: &TinyBert) -> Vec<Document> {
 #[test]
 fn every_token_id_is_that_of_the_reference_tokenizer() {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
-    let specter =
-        pollster::block_on(load(&directory(MODEL), Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+    let specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Cpu::new()));
     for (document, ids) in documents(&goldens).iter().zip(&goldens.input_ids) {
-        assert_eq!(&specter.tokenizer().encode(document).expect("it encodes"), ids, "{document:?}");
+        let text = document.text(specter.template(), specter.tokenizer().separator());
+        assert_eq!(&specter.tokenizer().encode(&text).expect("it encodes"), ids, "{document:?}");
     }
 }
 
@@ -110,8 +111,7 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     for weights in ["tiny_bert.bin", "tiny_bert_for_pretraining_2019.bin"] {
         let folder = pickled(weights);
-        let mut specter =
-            pollster::block_on(load(&folder, Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+        let mut specter = pollster::block_on(load(&folder, Format::F32, 4096, Cpu::new()));
         let found =
             pollster::block_on(specter.embed(&documents(&goldens), &EmbedOptions::default(), |_, _| Ok(())));
         for (found, expected) in found.expect("it embeds").data.chunks(32).zip(&goldens.cases["none"].cls) {
@@ -124,16 +124,89 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
     }
 }
 
+async fn vectors_of(folder: &impl Folder, format: Format) -> Vec<f32> {
+    let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
+    let mut specter = load(folder, format, 4096, Cpu::new()).await;
+    let vectors = specter.embed(&documents(&goldens), &EmbedOptions::default(), |_, _| Ok(())).await;
+    vectors.expect("it embeds").data
+}
+
+async fn converted(folder: &impl Folder, format: Format) -> MemoryFolder {
+    let mut converted = MemoryFolder::new("converted", []);
+    let conversion = Conversion::new(format);
+    conversion.run(folder, &mut converted, |_, _| Ok(())).await.expect("it converts");
+    converted
+}
+
 #[test]
-fn a_pickled_model_converts_to_the_same_bytes_as_its_safetensors() {
-    for format in [Format::F32, Format::F16, Format::Q8] {
-        let weights = |folder: Vec<(String, Vec<u8>)>| {
-            folder.into_iter().find(|(name, _)| name == "model.safetensors").expect("it has weights").1
-        };
-        let expected = pollster::block_on(convert(&directory(MODEL), format)).expect("it converts");
-        let found = pollster::block_on(convert(&pickled("tiny_bert.bin"), format)).expect("it converts");
-        assert!(weights(found) == weights(expected), "{format:?}");
+fn converting_and_loading_equals_loading_bit_for_bit_and_twice_gives_the_same_bytes() {
+    pollster::block_on(async {
+        for file in ["tiny_bert.bin", "tiny_bert_for_pretraining_2019.bin"] {
+            for format in Format::ALL {
+                let source = pickled(file);
+                let once = converted(&source, format).await;
+                assert!(once == converted(&source, format).await, "{file} {format:?}");
+                assert_eq!(
+                    vectors_of(&once, format).await,
+                    vectors_of(&source, format).await,
+                    "{file} {format:?}"
+                );
+                // What is converted already stays as it is.
+                assert!(
+                    once.get("model.safetensors") == converted(&once, format).await.get("model.safetensors")
+                );
+            }
+        }
+    });
+}
+
+/// A folder whose weights end early, as an interrupted conversion leaves them.
+struct Interrupted(MemoryFolder, u64);
+
+struct InterruptedFile(std::rc::Rc<[u8]>, u64);
+
+impl Folder for Interrupted {
+    type File = InterruptedFile;
+
+    fn name(&self) -> &'static str {
+        "interrupted"
     }
+
+    async fn open(&self, file: &str) -> specter_web::Result<Option<InterruptedFile>> {
+        Ok(self.0.open(file).await?.map(|file| InterruptedFile(file, self.1)))
+    }
+}
+
+impl File for InterruptedFile {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn available(&self) -> u64 {
+        self.1
+    }
+
+    async fn read(&self, range: std::ops::Range<u64>) -> specter_web::Result<Vec<u8>> {
+        if range.end > self.1 { Err(Error::Aborted) } else { self.0.read(range).await }
+    }
+}
+
+#[test]
+fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
+    pollster::block_on(async {
+        let source = pickled("tiny_bert.bin");
+        for format in Format::ALL {
+            let whole = converted(&source, format).await;
+            let size = whole.get("model.safetensors").expect("it has weights").len() as u64;
+            for available in [0, 7, 8, 3000, size / 2, size - 1, size] {
+                let previous = Interrupted(whole.clone(), available);
+                let conversion = Conversion { format, previous: Some(&previous) };
+                let mut resumed = MemoryFolder::new("converted", []);
+                conversion.run(&source, &mut resumed, |_, _| Ok(())).await.expect("it converts");
+                assert!(resumed == whole, "{format:?} from byte {available}");
+            }
+        }
+    });
 }
 
 async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl Fn() -> B) {
@@ -244,7 +317,7 @@ async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     let documents = documents(&goldens);
     let mut specter = load(&directory(MODEL), Format::Q8, 4096, backend()).await;
-    let mut oracle = load(&directory(MODEL), Format::Q8, 4096, specter_web::engine::cpu::Cpu::new()).await;
+    let mut oracle = load(&directory(MODEL), Format::Q8, 4096, Cpu::new()).await;
     let mut last = Vec::new();
     for layers in 0..=3 {
         let options = EmbedOptions { layers: Some(layers), ..EmbedOptions::default() };
@@ -258,8 +331,7 @@ async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
 
 #[test]
 fn an_adapter_that_cannot_run_is_refused_by_name() {
-    let mut specter =
-        pollster::block_on(load(&directory(MODEL), Format::F32, 4096, specter_web::engine::cpu::Cpu::new()));
+    let mut specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Cpu::new()));
     let mut refuse = |case: &str| {
         let folder = Directory::new(path(&format!("{MODEL}/refused/{case}"))).expect("the fixture is there");
         let error = pollster::block_on(specter.load_adapter(case, &folder, || Ok(()))).expect_err(case);

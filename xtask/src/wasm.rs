@@ -15,6 +15,15 @@ use crate::{npm, toolchain};
 const PROFILE: &str = "wasm-release";
 const MODULE: &str = "specter_web_bg.wasm";
 
+/// A panic traps at once, without the code that words a message: 70 KB gzipped less than with the standard library as
+/// it is shipped. JavaScript sees the trap, and says that the engine has crashed.
+const SMALL_STANDARD_LIBRARY: [&str; 4] = [
+    "-Zbuild-std=std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
+    "--config",
+    "target.wasm32-unknown-unknown.rustflags=['-Zunstable-options', '-Cpanic=immediate-abort']",
+];
+
 /// What wasm-opt may use: the features that Rust itself compiles for, which every browser with WebGPU has.
 const WASM_OPT: [&str; 10] = [
     "-Os",
@@ -35,12 +44,12 @@ pub(crate) fn ensure() -> Result<()> {
     npm::ensure_packages()?;
 
     // Cargo knows best whether anything has changed, and is quick to say so.
-    run(command("cargo").args(["build", "--package", "specter-web", "--lib"]).args([
-        "--target",
-        toolchain::WASM,
-        "--profile",
-        PROFILE,
-    ]))?;
+    run(command("cargo")
+        .args(["build", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
+        .args(["--profile", PROFILE])
+        .args(SMALL_STANDARD_LIBRARY)
+        // These flags are not stable yet; the toolchain is pinned, so they mean the same everywhere.
+        .env("RUSTC_BOOTSTRAP", "1"))?;
     let compiled = target()?.join(toolchain::WASM).join(PROFILE).join("specter_web.wasm");
     let place = package().join("wasm");
     let stamp = stamp_of(&compiled)?;

@@ -1,18 +1,23 @@
 //! `specter-web convert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
-use specter_web::folder::Directory;
+use specter_web::folder::DirectorySink;
+use specter_web::task::convert::Conversion;
 use specter_web::weights::Format;
+
+use crate::source::{Remote, Source};
 
 #[derive(Args)]
 pub(crate) struct Convert {
-    /// The published model.
+    /// The published model, or an adapter: a directory, an address, a hub id or a preset.
     #[arg(long)]
-    model: PathBuf,
-    /// q8, f16 or f32.
+    model: String,
+    #[command(flatten)]
+    remote: Remote,
+    /// q8, q4, f16 or f32.
     #[arg(long, default_value = "q8")]
     dtype: String,
     /// The folder to write; it is made where it does not exist.
@@ -23,20 +28,16 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let format = Format::from_name(&self.dtype)?;
-        let files =
-            pollster::block_on(specter_web::task::convert::convert(&Directory::new(&self.model)?, format))?;
-        if self.output.exists() && self.output.canonicalize()? == self.model.canonicalize()? {
+        let folder = Source::new(&self.model, &self.remote)?;
+        let own = Path::new(&self.model).canonicalize().ok();
+        if own.is_some() && self.output.canonicalize().ok() == own {
             bail!(
                 "the output is the model's own folder; name another one, so that the published weights stay"
             );
         }
-        for (name, bytes) in files {
-            let path = self.output.join(name);
-            let folder = path.parent().unwrap_or(&self.output);
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-            std::fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-            eprintln!("{} {:.1} MB", path.display(), bytes.len() as f64 / 1e6);
-        }
+        let mut sink = DirectorySink::new(&self.output);
+        pollster::block_on(Conversion::new(format).run(&folder, &mut sink, |_, _| Ok(())))?;
+        eprintln!("{}", self.output.display());
         Ok(())
     }
 }

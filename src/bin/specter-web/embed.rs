@@ -1,7 +1,6 @@
 //! `specter-web embed`: JSON lines in, JSON lines out, in order, while they come.
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::sync::mpsc;
 
 use anyhow::{Context, bail};
@@ -12,25 +11,32 @@ use specter_web::Error;
 use specter_web::engine::Backend;
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, Waiting};
-use specter_web::folder::Directory;
 use specter_web::model::Pooling;
 use specter_web::task::embed::TOKEN_BUDGET;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
-use specter_web::text::Document;
+use specter_web::text::{Document, Template};
 use specter_web::weights::Format;
+
+use crate::source::{Remote, Source, preset};
 
 /// How many lines are embedded at a time when they come faster than they can be.
 const LINES: usize = 256;
 
 #[derive(Args)]
 pub(crate) struct Embed {
-    /// A model folder.
+    /// A model: a directory, an address, a hub id or a preset.
     #[arg(long)]
-    model: PathBuf,
-    /// An adapter folder.
+    model: String,
+    /// An adapter: a directory, an address or a hub id.
     #[arg(long)]
-    adapter: Option<PathBuf>,
-    /// q8, f16 or f32.
+    adapter: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+    /// How a paper becomes a text, with {title}, {abstract} and {sep}; without it, what the preset says, or
+    /// {title}{sep}{abstract}.
+    #[arg(long)]
+    template: Option<String>,
+    /// q8, q4, f16 or f32.
     #[arg(long, default_value = "q8")]
     dtype: String,
     /// Where to run.
@@ -116,24 +122,29 @@ impl Embed {
     }
 
     async fn run_on<B: Backend>(self, backend: B) -> anyhow::Result<()> {
+        let preset = preset(&self.model)?;
+        let (template, pooling, normalize) =
+            preset.map_or((None, None, None), |preset| (preset.template, preset.pooling, preset.normalize));
         let options = LoadOptions {
             format: Format::from_name(&self.dtype)?,
             max_length: self.max_length,
             token_budget: self.token_budget,
+            template: self.template.or(template).as_deref().map(Template::new).transpose()?,
+            pooling: self.pooling.or(pooling).as_deref().map(Pooling::from_name).transpose()?,
+            normalize: if self.normalize { Some(true) } else { normalize },
         };
-        let pooling = self.pooling.as_deref().map(Pooling::from_name).transpose()?;
-        let mut specter =
-            Specter::load(&Directory::new(&self.model)?, options, backend, |_, _| Ok(())).await?;
+        let source = Source::new(&self.model, &self.remote)?;
+        let mut specter = Specter::load(&source, options, backend, |_, _| Ok(())).await?;
         let device = specter.backend().device();
         eprintln!("{} on {} ({})", specter.name(), device.adapter, device.backend);
         if let Some(adapter) = &self.adapter {
-            specter.load_adapter("adapter", &Directory::new(adapter)?, || Ok(())).await?;
+            let source = Source::new(adapter, &self.remote.without_revision())?;
+            specter.load_adapter("adapter", &source, || Ok(())).await?;
         }
         let options = EmbedOptions {
             adapter: self.adapter.as_ref().map(|_| "adapter".to_owned()),
-            pooling,
-            normalize: self.normalize.then_some(true),
             layers: self.layers,
+            ..EmbedOptions::default()
         };
 
         let lines = read_lines();

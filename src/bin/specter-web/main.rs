@@ -2,14 +2,17 @@
 
 mod convert;
 mod embed;
+mod http;
+mod source;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use specter_web::engine::gpu::shaders;
-use specter_web::folder::Directory;
 use specter_web::task::inspect::inspect;
+
+use crate::source::{Remote, Source};
 
 #[derive(Parser)]
 #[command(version, about = "Encoders for scientific papers, on the GPU")]
@@ -26,10 +29,12 @@ enum Command {
     Embed(embed::Embed),
     /// Write a folder with quantized weights that the browser and this program read.
     Convert(convert::Convert),
-    /// Say what a model or adapter folder is, what would run, and how large it is.
+    /// Say what a model or an adapter is, what would run, and how large it is.
     Inspect {
-        /// A folder with `config.json` or `adapter_config.json`.
-        folder: PathBuf,
+        /// A directory, an address, a hub id or a preset.
+        model: String,
+        #[command(flatten)]
+        remote: Remote,
     },
     /// Write every shader as the GPU gets it, for other validators.
     #[command(hide = true)]
@@ -55,8 +60,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Embed(embed) => embed.run(),
         Command::Convert(convert) => convert.run(),
-        Command::Inspect { folder } => {
-            print!("{}", pollster::block_on(inspect(&Directory::new(folder)?))?);
+        Command::Inspect { model, remote } => {
+            print!("{}", pollster::block_on(inspect(&Source::new(&model, &remote)?))?);
             Ok(())
         }
         Command::Shaders { output } => {

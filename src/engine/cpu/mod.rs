@@ -145,7 +145,8 @@ impl Backend for Cpu {
     }
 
     fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
-        matrix.blocks.push((first_row, block));
+        let at = matrix.blocks.partition_point(|(first, _)| *first < first_row);
+        matrix.blocks.insert(at, (first_row, block));
         Ok(())
     }
 

@@ -3,17 +3,20 @@
 //! each storage the number of its values in eight bytes, and the values.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::pickle::{Pickle, Stop, Value};
-use super::{MAX_CONTENTS, Region, big_endian, explain, place, read_heads, state_dict};
+use super::{Fields, MAX_CONTENTS, big_endian, explain, place, state_dict};
 use crate::error::{Error, Result};
 use crate::folder::File;
-use crate::weights::index::Stored;
+use crate::weights::index::{Lead, Region, Stored};
 
 /// `torch.serialization.MAGIC_NUMBER`, 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// `torch.serialization.PROTOCOL_VERSION`.
 const PROTOCOL: i64 = 1001;
+/// Bytes of the number in front of a storage.
+const COUNT: u64 = 8;
 /// How much is read at first: the pickles of a BERT fit.
 const FIRST_READ: u64 = 128 << 10;
 
@@ -32,7 +35,7 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
     loop {
         let bytes = file.read(0..length).await?;
         match Contents::read(&bytes) {
-            Ok(contents) => return contents.place(name, file).await,
+            Ok(contents) => return contents.place(name, file.size()),
             Err(Stop::Truncated) if length < limit => length = limit.min(length * 2),
             Err(stop) => return Err(explain(name, stop)),
         }
@@ -72,7 +75,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    async fn place(&self, name: &str, file: &impl File) -> Result<Vec<(String, Stored)>> {
+    fn place(&self, name: &str, file_size: u64) -> Result<Vec<(String, Stored)>> {
         if self.big_endian {
             return Err(big_endian(name));
         }
@@ -84,16 +87,13 @@ impl<'a> Contents<'a> {
             }
         }
         let mut regions = HashMap::new();
-        let mut counts = Vec::new();
-        let mut positions = Vec::new();
         let mut position = self.length as u64;
         for &key in &self.keys {
             let region = sizes.get(key).and_then(|&(count, width)| {
-                let region = Region { offset: position.checked_add(8)?, size: count.checked_mul(width)? };
-                counts.push(count);
-                positions.push(position);
-                position = region.offset.checked_add(region.size)?;
-                (position <= file.size()).then_some(region)
+                let (at, size) = (position, count.checked_mul(width)?);
+                position = at.checked_add(COUNT)?.checked_add(size)?;
+                let lead = Lead { at, length: COUNT, limit: position, size, announced: count, gap: no_gap };
+                (position <= file_size).then(|| (Rc::new(Region::behind(lead)), size))
             });
             let Some(region) = region else {
                 let problem =
@@ -104,10 +104,11 @@ impl<'a> Contents<'a> {
                 return Err(Error::corrupt(name, format!("it holds the storage {key:?} twice")));
             }
         }
-        let heads = read_heads(file, &positions).await?;
-        if heads.into_iter().map(u64::from_le_bytes).ne(counts) {
-            return Err(Error::corrupt(name, "a storage has another length than its pickle says"));
-        }
-        place(name, file.size(), &self.object, state_dict(name, &self.object)?, &regions)
+        place(name, file_size, &self.object, state_dict(name, &self.object)?, &regions)
     }
+}
+
+/// The values follow the number of them, which must be what the pickle says.
+fn no_gap(lead: &[u8], count: u64) -> Option<u64> {
+    (Fields(lead).u64(0)? == count).then_some(0)
 }

@@ -11,9 +11,10 @@ mod tests;
 mod zip;
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use self::pickle::{Pickle, Stop, Storage, Tensor, Value};
-use super::index::Stored;
+use super::index::{Region, Stored};
 use crate::error::{Error, Result};
 use crate::folder::File;
 
@@ -34,13 +35,6 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
             Err(Error::corrupt(name, problem))
         }
     }
-}
-
-/// Where the bytes of a storage are.
-#[derive(Clone, Copy, Debug)]
-struct Region {
-    offset: u64,
-    size: u64,
 }
 
 /// What a pickle that was not read to its end means for a file.
@@ -113,18 +107,19 @@ fn tensors_of<'p, 'a>(
     tensors.collect()
 }
 
-/// Places tensors in the file, given where the bytes of each storage are.
+/// Places tensors in the file, given the bytes of each storage and how many they are.
 fn place(
     name: &str,
     file_size: u64,
     pickle: &Pickle<'_>,
     tensors: Vec<(&str, &Tensor)>,
-    regions: &HashMap<&str, Region>,
+    regions: &HashMap<&str, (Rc<Region>, u64)>,
 ) -> Result<Vec<(String, Stored)>> {
     let place = |(key, tensor): (&str, &Tensor)| {
         let storage = pickle.storages.get(tensor.storage);
-        let region = storage.and_then(|storage| Some((storage, *regions.get(storage.key)?)));
-        let stored = region.and_then(|(storage, region)| stored(tensor, storage, region, file_size));
+        let region = storage.and_then(|storage| Some((storage, regions.get(storage.key)?)));
+        let stored =
+            region.and_then(|(storage, (region, size))| stored(tensor, storage, region, *size, file_size));
         let stored = stored.ok_or_else(|| {
             let problem =
                 format!("the tensor {key} of shape {:?} does not lie within its bytes", tensor.shape);
@@ -136,7 +131,13 @@ fn place(
 }
 
 /// A tensor's place; `None` where it is not within its storage or larger than the file.
-fn stored(tensor: &Tensor, storage: &Storage<'_>, region: Region, file_size: u64) -> Option<Stored> {
+fn stored(
+    tensor: &Tensor,
+    storage: &Storage<'_>,
+    region: &Rc<Region>,
+    size: u64,
+    file_size: u64,
+) -> Option<Stored> {
     let bytes =
         tensor.shape.iter().try_fold(storage.width, |bytes, &length| bytes.checked_mul(length.max(1)))?;
     let first = storage.first.checked_add(tensor.offset)?;
@@ -145,8 +146,7 @@ fn stored(tensor: &Tensor, storage: &Storage<'_>, region: Region, file_size: u64
         last = last.checked_add(length.saturating_sub(1).checked_mul(*stride)?)?;
     }
     let end = if tensor.shape.contains(&0) { first } else { last.checked_add(1)? };
-    let within =
-        end <= storage.length && end.checked_mul(storage.width)? <= region.size && bytes <= file_size;
+    let within = end <= storage.length && end.checked_mul(storage.width)? <= size && bytes <= file_size;
     let lengths = |lengths: &[u64]| -> Option<Vec<usize>> {
         lengths.iter().map(|&length| usize::try_from(length).ok()).collect()
     };
@@ -154,28 +154,10 @@ fn stored(tensor: &Tensor, storage: &Storage<'_>, region: Region, file_size: u64
         dtype: storage.dtype,
         shape: lengths(&tensor.shape)?,
         strides: lengths(&tensor.strides)?,
-        offset: region.offset + first.checked_mul(storage.width)?,
+        region: Rc::clone(region),
+        first: first.checked_mul(storage.width)?,
     };
     within.then_some(stored)
-}
-
-/// Reads `N` bytes at each of some ascending positions, neighbours together: each read may be a request to a server.
-async fn read_heads<const N: usize>(file: &impl File, positions: &[u64]) -> Result<Vec<[u8; N]>> {
-    const WINDOW: u64 = 256 << 10;
-    let mut heads = Vec::with_capacity(positions.len());
-    let mut rest = positions;
-    while let Some(&first) = rest.first() {
-        let count = rest.partition_point(|&position| position - first < WINDOW);
-        let (near, far) = rest.split_at(count);
-        let last = near.last().copied().unwrap_or(first);
-        let bytes = file.read(first..last + N as u64).await?;
-        for &position in near {
-            let head = bytes.get((position - first) as usize..).and_then(<[u8]>::first_chunk);
-            heads.push(*head.ok_or_else(|| Error::internal("a file gave fewer bytes than asked"))?);
-        }
-        rest = far;
-    }
-    Ok(heads)
 }
 
 /// The little-endian fields of a record; `None` beyond its end.

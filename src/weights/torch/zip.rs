@@ -4,13 +4,14 @@
 //! Own code, because the crates for zip (zip, rawzip) read synchronously, which a browser's file cannot; of the
 //! format, only the table of contents is needed. Checksums are not compared, as that would take reading it all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::pickle::Pickle;
-use super::{Fields, MAX_CONTENTS, Region, big_endian, explain, place, read_heads, state_dict};
+use super::{Fields, MAX_CONTENTS, big_endian, explain, place, state_dict};
 use crate::error::{Error, Result};
 use crate::folder::File;
-use crate::weights::index::Stored;
+use crate::weights::index::{Lead, Region, Stored};
 
 /// The record at the end without its comment, its zip64 form, and what points to the latter.
 const END: u64 = 22;
@@ -18,7 +19,7 @@ const END_64: u64 = 56;
 const LOCATOR: u64 = 20;
 /// A record in the table of contents, and the one in front of the bytes of a file, without names and extras.
 const ENTRY: usize = 46;
-const LOCAL: usize = 30;
+const LOCAL: u64 = 30;
 /// The values of fields that are in a zip64 record instead.
 const IN_ZIP64: u32 = u32::MAX;
 
@@ -69,17 +70,13 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
     let pickle = Pickle::read(&bytes).map_err(|stop| explain(name, stop))?;
     let tensors = state_dict(name, &pickle)?;
 
-    let used = tensors.iter().filter_map(|(_, tensor)| pickle.storages.get(tensor.storage));
-    let used: HashSet<&str> = used.map(|storage| storage.key).collect();
-    let mut storages = Vec::with_capacity(used.len());
-    for key in used {
+    let mut regions = HashMap::new();
+    for storage in tensors.iter().filter_map(|(_, tensor)| pickle.storages.get(tensor.storage)) {
+        let key = storage.key;
         let missing = || Error::corrupt(name, format!("its pickle refers to data/{key}, which is not there"));
-        storages.push((key, record(&format!("data/{key}")).ok_or_else(missing)?));
+        let record = record(&format!("data/{key}")).ok_or_else(missing)?;
+        regions.entry(key).or_insert_with(|| (Rc::new(archive.region(record)), record.size));
     }
-    storages.sort_unstable_by_key(|(_, record)| record.header);
-    let records: Vec<&Record> = storages.iter().map(|&(_, record)| record).collect();
-    let regions = archive.regions(name, file, &records).await?;
-    let regions = storages.iter().map(|&(key, _)| key).zip(regions).collect();
     place(name, file.size(), &pickle, tensors, &regions)
 }
 
@@ -120,38 +117,35 @@ impl Archive {
 
     /// A small file of the archive.
     async fn read(&self, name: &str, file: &impl File, record: &Record) -> Result<Vec<u8>> {
-        let regions = self.regions(name, file, &[record]).await?;
-        match regions.first() {
-            Some(region) if region.size <= MAX_CONTENTS => {
-                file.read(region.offset..region.offset + region.size).await
-            }
-            _ => {
-                Err(Error::corrupt(name, format!("its pickle has {} bytes, too many to be one", record.size)))
-            }
+        if record.size > MAX_CONTENTS {
+            let problem = format!("its pickle has {} bytes, too many to be one", record.size);
+            return Err(Error::corrupt(name, problem));
         }
+        let start = self.region(record).start(name, file).await?;
+        file.read(start..start + record.size).await
     }
 
-    /// Where the bytes of some files are, which come in the order of their headers. A header may be longer than its
-    /// twin in the table of contents: PyTorch pads it so that the bytes are aligned.
-    async fn regions(&self, name: &str, file: &impl File, records: &[&Record]) -> Result<Vec<Region>> {
-        let positions: Vec<u64> = records.iter().map(|record| record.header).collect();
-        let room = positions.iter().all(|&position| position + LOCAL as u64 <= file.size());
-        let heads = if room { read_heads::<LOCAL>(file, &positions).await? } else { Vec::new() };
-        let regions = records.iter().zip(&heads).map(|(record, head)| {
-            let head = Fields(head);
-            let signed = head.u32(0)? == u32::from_le_bytes(*b"PK\x03\x04");
-            let same = head.u16(8)? == 0 && head.u16(26)? == record.name_length;
-            let gap = LOCAL as u64 + u64::from(head.u16(26)?) + u64::from(head.u16(28)?);
-            let region = Region { offset: record.header + gap, size: record.size };
-            let next = self.starts.partition_point(|&start| start <= record.header);
-            let fits = region.offset.checked_add(region.size)? <= *self.starts.get(next)?;
-            (signed && same && fits).then_some(region)
-        });
-        let regions: Option<Vec<Region>> = regions.collect();
-        regions
-            .filter(|regions| regions.len() == records.len())
-            .ok_or_else(|| Error::corrupt(name, "a file in it is not where its table of contents says"))
+    /// The bytes of a file, which end before the next record begins.
+    fn region(&self, record: &Record) -> Region {
+        let next = self.starts.partition_point(|&start| start <= record.header);
+        Region::behind(Lead {
+            at: record.header,
+            length: LOCAL,
+            limit: self.starts.get(next).copied().unwrap_or(0),
+            size: record.size,
+            announced: record.name_length.into(),
+            gap: local_gap,
+        })
     }
+}
+
+/// The name and the extras between the record in front of a file and its bytes. They may be longer than in the table
+/// of contents: PyTorch pads them so that the bytes are aligned.
+fn local_gap(record: &[u8], name_length: u64) -> Option<u64> {
+    let record = Fields(record);
+    let signed = record.u32(0)? == u32::from_le_bytes(*b"PK\x03\x04");
+    let same = record.u16(8)? == 0 && u64::from(record.u16(26)?) == name_length;
+    (signed && same).then_some(name_length + u64::from(record.u16(28)?))
 }
 
 impl Directory {
