@@ -1,5 +1,6 @@
 // activation(x Wᵀ + b) + residual.
 // input: (rows, K / 4), bias: (N / 4), residual, output: (rows, outputs / 4)
+// Weights whose outputs are in several formats take a dispatch for each format, side by side in the output.
 //
 // Each invocation keeps a tile of 8 rows × 4 outputs in registers and walks along K without workgroup memory: on
 // software adapters that is several times faster than staging tiles, and on GPUs the caches serve the reuse, since
@@ -9,9 +10,13 @@
 struct LinearParams {
     // K / 4
     inputs: u32,
-    // Tiles of four outputs, and the first of them.
+    // Tiles of four outputs that are computed, and the first of them among the weights and among the biases.
     output_tiles: u32,
-    first_tile: u32,
+    first_weight_tile: u32,
+    first_bias_tile: u32,
+    // Tiles in a row of the output, and where in it the first one goes.
+    row_tiles: u32,
+    first_row_tile: u32,
     rows: u32,
 }
 
@@ -28,8 +33,8 @@ const GROUP_TILES: u32 = 8;
 @group(0) @binding(6) var<storage, read_write> output: array<vec4<f32>>;
 
 fn store(row: u32, tile: u32, sum: vec4<f32>) {
-    let at = row * params.output_tiles + tile;
-    var y = activate(sum + bias[params.first_tile + tile]);
+    let at = row * params.row_tiles + params.first_row_tile + tile;
+    var y = activate(sum + bias[params.first_bias_tile + tile]);
     if HAS_RESIDUAL {
         y += residual[at];
     }
@@ -45,7 +50,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     }
     let inputs = params.inputs;
     let groups = inputs / GROUP_TILES;
-    let weight_row = params.first_tile + tile;
+    let weight_row = params.first_weight_tile + tile;
 
     var sum0 = vec4<f32>(0.0);
     var sum1 = vec4<f32>(0.0);

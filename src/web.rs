@@ -607,7 +607,7 @@ impl Sha256 {
     /// The digest of all bytes so far, as 64 digits.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.0.clone().finalize().iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
     }
 }
 

@@ -130,7 +130,6 @@ struct Uploads<'a, B: Backend> {
 /// A matrix of the device that is being filled.
 struct MatrixUpload<M> {
     matrix: M,
-    format: Format,
     /// Rows that wait for the row that is added to them, and that row.
     waiting: Option<(Vec<f32>, Vec<f32>)>,
 }
@@ -138,8 +137,8 @@ struct MatrixUpload<M> {
 /// Where a tensor goes.
 #[derive(Clone, Copy)]
 enum Destination {
-    /// Rows of a matrix from this one on.
-    Rows { matrix: usize, first_row: usize },
+    /// Rows of a matrix from this one on, in this format.
+    Rows { matrix: usize, first_row: usize, format: Format },
     /// Rows that wait for the row that is added to them.
     WaitingRows { matrix: usize },
     /// Its first row is added to those of a matrix.
@@ -157,26 +156,24 @@ impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
 
     fn matrix(&mut self, spec: MatrixSpec) -> Result<usize> {
         let Uploads { backend, format, matrices, destinations, .. } = &mut *self.0;
-        let [rows, columns] = spec.shape();
-        let quantizable = spec.parts.iter().all(|part| part.quantizable);
-        let format = if quantizable { *format } else { Format::F32 };
-        let matrix = backend.matrix(rows, columns, format, spec.layout)?;
+        let parts = spec.parts.iter().map(|part| (part.matrix_shape()[0], part.format(*format)));
+        let parts: Vec<(usize, Format)> = parts.collect();
+        let matrix = backend.matrix(&parts, spec.columns(), spec.layout)?;
         let index = matrices.len();
         let mut first_row = 0;
-        for part in spec.parts {
-            let rows = part.matrix_shape()[0];
+        for (part, &(rows, format)) in spec.parts.iter().zip(&parts) {
             let destination = match spec.added_row {
                 Some(_) => Destination::WaitingRows { matrix: index },
-                None => Destination::Rows { matrix: index, first_row },
+                None => Destination::Rows { matrix: index, first_row, format },
             };
-            destinations.insert(part.name, destination);
+            destinations.insert(part.name.clone(), destination);
             first_row += rows;
         }
         let waiting = spec.added_row.map(|added| {
             destinations.insert(added.name, Destination::AddedRow { matrix: index });
-            (Vec::new(), vec![0.0; columns])
+            (Vec::new(), Vec::new())
         });
-        matrices.push(Some(MatrixUpload { matrix, format, waiting }));
+        matrices.push(Some(MatrixUpload { matrix, waiting }));
         Ok(index)
     }
 
@@ -195,11 +192,11 @@ impl<B: Backend> Uploads<'_, B> {
     async fn carry<F: File>(&mut self, checkpoint: &Checkpoint<F>, tensor: &str) -> Result<()> {
         let lost = || Error::internal(format!("{tensor} has no place to go to"));
         match *self.destinations.get(tensor).ok_or_else(lost)? {
-            Destination::Rows { matrix, first_row } => {
+            Destination::Rows { matrix, first_row, format } => {
                 let upload = self.matrices.get_mut(matrix).and_then(Option::as_mut).ok_or_else(lost)?;
                 for rows in checkpoint.blocks(tensor) {
                     let start = first_row + rows.start;
-                    let block = checkpoint.rows_in(tensor, rows, upload.format).await?;
+                    let block = checkpoint.rows_in(tensor, rows, format).await?;
                     self.backend.write_rows(&mut upload.matrix, start, block)?;
                 }
             }

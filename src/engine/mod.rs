@@ -81,10 +81,10 @@ pub trait Backend {
     /// Rows of activations; cheap to clone, given back to the device when the last clone is dropped.
     type Rows: Clone;
 
-    /// Room for a matrix of `rows × columns` weights.
-    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout)
-    -> Result<Self::Matrix>;
-    /// Fills consecutive rows of a matrix with a block in its format; `first_row` and the number of rows are multiples of
+    /// Room for a matrix of weights, given as parts on top of each other, each of so many rows in a format. A table has
+    /// one part.
+    fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Self::Matrix>;
+    /// Fills consecutive rows of a part with a block in its format; `first_row` and the number of rows are multiples of
     /// 4, but at the end.
     fn write_rows(&mut self, matrix: &mut Self::Matrix, first_row: usize, block: Block) -> Result<()>;
     /// A vector of weights.

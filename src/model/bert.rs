@@ -5,7 +5,7 @@
 
 use super::{Config, Dense, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec};
 use crate::error::Result;
-use crate::weights::TensorSpec;
+use crate::weights::{Precision, TensorSpec};
 
 /// The network's weights.
 #[derive(Debug)]
@@ -73,20 +73,24 @@ pub fn describe(config: &Config) -> Bert<MatrixSpec, VectorSpec> {
     };
     let layer = |index: usize| {
         let name = |module: &str| format!("encoder.layer.{index}.{module}");
-        let projections = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+        // Rounding of values and of what follows attention in the last layer goes straight into the vectors.
+        let after_attention = if index + 1 == config.layers { Precision::High } else { Precision::Low };
+        let projections = [("query", Precision::Low), ("key", Precision::Low), ("value", Precision::High)];
+        let projections =
+            projections.map(|(part, precision)| (name(&format!("attention.self.{part}")), precision));
         Layer {
             query_key_value: dense(&projections, [hidden, hidden]),
-            attention_output: dense(&[name("attention.output.dense")], [hidden, hidden]),
+            attention_output: dense(&[(name("attention.output.dense"), after_attention)], [hidden, hidden]),
             attention_norm: norm(&name("attention.output.LayerNorm")),
-            intermediate: dense(&[name("intermediate.dense")], [intermediate, hidden]),
-            output: dense(&[name("output.dense")], [hidden, intermediate]),
+            intermediate: dense(&[(name("intermediate.dense"), after_attention)], [intermediate, hidden]),
+            output: dense(&[(name("output.dense"), after_attention)], [hidden, intermediate]),
             output_norm: norm(&name("output.LayerNorm")),
         }
     };
     Bert {
         embeddings: Embeddings {
             word: MatrixSpec {
-                parts: vec![table("word_embeddings", config.vocabulary_size).quantizable()],
+                parts: vec![table("word_embeddings", config.vocabulary_size).with_precision(Precision::Low)],
                 layout: Layout::Table,
                 added_row: None,
             },
@@ -163,9 +167,11 @@ fn vector(parts: impl Into<Vec<TensorSpec>>) -> VectorSpec {
 }
 
 /// Dense layers with the same inputs, stacked; each has `[outputs, inputs]`.
-fn dense(modules: &[String], [outputs, inputs]: [usize; 2]) -> Dense<MatrixSpec, VectorSpec> {
-    let weight = |module| TensorSpec::new(format!("{module}.weight"), [outputs, inputs]).quantizable();
-    let bias = |module| TensorSpec::new(format!("{module}.bias"), [outputs]);
+fn dense(modules: &[(String, Precision)], [outputs, inputs]: [usize; 2]) -> Dense<MatrixSpec, VectorSpec> {
+    let weight = |(module, precision): &(String, Precision)| {
+        TensorSpec::new(format!("{module}.weight"), [outputs, inputs]).with_precision(*precision)
+    };
+    let bias = |(module, _): &(String, Precision)| TensorSpec::new(format!("{module}.bias"), [outputs]);
     Dense {
         weight: MatrixSpec {
             parts: modules.iter().map(weight).collect(),

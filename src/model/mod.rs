@@ -47,11 +47,10 @@ pub struct VectorSpec {
 }
 
 impl MatrixSpec {
-    /// `[rows, columns]`.
+    /// Its columns, which are those of every part.
     #[must_use]
-    pub fn shape(&self) -> [usize; 2] {
-        let rows = self.parts.iter().map(|part| part.matrix_shape()[0]).sum();
-        [rows, self.parts.first().map_or(0, |part| part.matrix_shape()[1])]
+    pub fn columns(&self) -> usize {
+        self.parts.first().map_or(0, |part| part.matrix_shape()[1])
     }
 }
 

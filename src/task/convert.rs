@@ -4,7 +4,7 @@
 //! It streams: tensors are read in the order of their file, a block of rows at a time, and written in the same order.
 //! The same source gives the same bytes, and loading what was written equals loading the source, bit for bit.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -85,11 +85,10 @@ impl<P: Folder> Conversion<'_, P> {
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
             write_file(sink, name, bytes).await?;
         }
-        let all: HashSet<&str> = needed.iter().map(|spec| spec.name.as_str()).collect();
-        let quantizable: HashSet<&str> =
-            needed.iter().filter(|spec| spec.quantizable).map(|spec| spec.name.as_str()).collect();
+        let formats: HashMap<&str, Format> =
+            needed.iter().map(|spec| (spec.name.as_str(), spec.format(self.format))).collect();
         let kept = |name: &&str| {
-            all.contains(*name)
+            formats.contains_key(*name)
                 || (bert::is_of_a_head(name)
                     && checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight)
                     && checkpoint.shape(name).is_some_and(|shape| (1..=2).contains(&shape.len())))
@@ -97,7 +96,7 @@ impl<P: Folder> Conversion<'_, P> {
         let tensors = checkpoint
             .tensors()
             .filter(kept)
-            .map(|name| (name, name, if quantizable.contains(name) { self.format } else { Format::F32 }));
+            .map(|name| (name, name, formats.get(name).copied().unwrap_or(Format::F32)));
         let previous = match self.previous {
             // Whatever is wrong with it, there is still the source.
             Some(previous) => Checkpoint::open(previous, WEIGHTS, str::to_owned).await.ok().flatten(),
@@ -156,10 +155,11 @@ async fn small_files(folder: &impl Folder) -> Result<MemoryFolder> {
 /// `config.json` with a note of how the weights are stored.
 async fn described_config(folder: &impl Folder, format: Format) -> Result<Vec<u8>> {
     let mut config: Map<String, Value> = read_json(folder, "config.json").await?.unwrap_or_default();
-    let mut quantization = json!({ "quant_method": "specter-web", "dtype": format.name() });
-    if format.has_groups() {
-        quantization["group_size"] = GROUP.into();
-    }
+    let quantization = if format.has_groups() {
+        json!({ "quant_method": "specter-web", "dtype": format.name(), "group_size": GROUP })
+    } else {
+        json!({ "quant_method": "specter-web", "dtype": format.name() })
+    };
     config.insert("quantization".to_owned(), quantization);
     let mut text =
         serde_json::to_string_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
@@ -216,17 +216,16 @@ fn plan(key: &str, shape: &[usize], format: Format) -> Vec<Planned> {
     let spec = weights::TensorSpec::new(key, shape);
     let [rows, columns] = spec.matrix_shape();
     let values = |dtype, shape: Vec<usize>, size| Planned { key: key.to_owned(), dtype, shape, size };
+    let scales = Planned {
+        key: scales_key(key),
+        dtype: Dtype::F16,
+        shape: vec![rows, columns / GROUP],
+        size: format.scale_bytes(rows, columns),
+    };
     match format {
         Format::F32 => vec![values(Dtype::F32, spec.shape, rows * columns * 4)],
         Format::F16 => vec![values(Dtype::F16, spec.shape, rows * columns * 2)],
-        Format::Q8 => vec![
-            values(Dtype::I8, spec.shape, rows * columns),
-            Planned {
-                key: scales_key(key),
-                dtype: Dtype::F16,
-                shape: vec![rows, columns / GROUP],
-                size: rows * (columns / GROUP) * 2,
-            },
-        ],
+        Format::Q8 => vec![values(Dtype::I8, spec.shape, rows * columns), scales],
+        Format::Q4 => vec![values(Dtype::U8, vec![rows, columns / 2], rows * columns / 2), scales],
     }
 }

@@ -28,7 +28,7 @@ pub struct ModelDescription {
     pooling: PoolingDefaults,
     max_length: usize,
     parameters: usize,
-    matrices: Vec<TensorSpec>,
+    tensors: Vec<TensorSpec>,
     ignored: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
         .collect();
     Ok(ModelDescription {
         parameters: needed.iter().map(|spec| spec.shape.iter().product::<usize>()).sum(),
-        matrices: needed.into_iter().filter(|spec| spec.quantizable).collect(),
+        tensors: needed,
         max_length: tokenizer.max_length(),
         config,
         pooling,
@@ -90,13 +90,11 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
 impl ModelDescription {
     /// Bytes of the weights on a device.
     fn device_bytes(&self, format: Format) -> usize {
-        let matrices: usize = self.matrices.iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
-        let in_format: usize = self
-            .matrices
-            .iter()
-            .filter_map(|spec| Some(format.bytes(*spec.shape.first()?, *spec.shape.get(1)?)))
-            .sum();
-        in_format + (self.parameters - matrices) * 4
+        let bytes = self.tensors.iter().map(|spec| {
+            let [rows, columns] = spec.matrix_shape();
+            spec.format(format).bytes(rows, columns)
+        });
+        bytes.sum()
     }
 }
 
@@ -126,7 +124,7 @@ impl fmt::Display for ModelDescription {
         let normalized = if self.pooling.normalize { ", scaled to length 1" } else { "" };
         writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
         writeln!(f, "  parameters {:.1} million", self.parameters as f64 / 1e6)?;
-        for format in [Format::F32, Format::F16, Format::Q8] {
+        for format in Format::ALL {
             writeln!(
                 f,
                 "  on a device as {}: {:.1} MB",

@@ -103,6 +103,7 @@ impl<F: File> Checkpoint<F> {
             Dtype::F32 => Some(Format::F32),
             Dtype::F16 => Some(Format::F16),
             Dtype::I8 => Some(Format::Q8),
+            Dtype::U4 => Some(Format::Q4),
             _ => None,
         }
     }
@@ -111,7 +112,7 @@ impl<F: File> Checkpoint<F> {
     pub(crate) fn is_whole(&self, tensor: &str) -> bool {
         self.tensors.get(tensor).is_some_and(|stored| {
             let values: usize = stored.shape.iter().product();
-            let end = stored.region.position() + (values * stored.dtype.bytes()) as u64;
+            let end = stored.region.position() + (values * stored.dtype.bits() / 8) as u64;
             end <= self.file.available()
         })
     }
@@ -163,18 +164,16 @@ impl<F: File> Checkpoint<F> {
             Dtype::BF16 => {
                 Block::F32(self.values(stored, rows, |bytes| bf16::from_le_bytes(bytes).to_f32()).await?)
             }
-            Dtype::I8 if columns(&stored.shape).is_multiple_of(GROUP) => {
-                let key = scales_key(tensor);
-                let scales = self.tensors.get(&key).filter(|scales| {
-                    scales.dtype == Dtype::F16
-                        && scales.shape.first() == stored.shape.first()
-                        && columns(&scales.shape) == columns(&stored.shape) / GROUP
-                });
-                let scales =
-                    scales.ok_or_else(|| Error::corrupt(&self.name, format!("{tensor} has no {key}")))?;
-                Block::Q8 {
-                    quants: self.values(stored, rows.clone(), i8::from_le_bytes).await?,
-                    scales: self.values(scales, rows, f16::from_le_bytes).await?,
+            Dtype::I8 if columns(&stored.shape).is_multiple_of(GROUP) => Block::Q8 {
+                scales: self.scales(tensor, stored, rows.clone()).await?,
+                quants: self.values(stored, rows, i8::from_le_bytes).await?,
+            },
+            Dtype::U4 if columns(&stored.shape).is_multiple_of(GROUP) => {
+                let bytes = columns(&stored.shape) / 2;
+                let start = self.start(stored).await? + (rows.start * bytes) as u64;
+                Block::Q4 {
+                    quants: self.file.read(start..start + (rows.len() * bytes) as u64).await?,
+                    scales: self.scales(tensor, stored, rows).await?,
                 }
             }
             other => {
@@ -206,6 +205,18 @@ impl<F: File> Checkpoint<F> {
     pub async fn vector(&self, tensor: &str) -> Result<Vec<f32>> {
         let rows = self.shape(tensor).and_then(|shape| shape.first().copied()).unwrap_or(0);
         Ok(self.rows(tensor, 0..rows).await?.to_f32())
+    }
+
+    /// The scales of some rows in groups.
+    async fn scales(&self, tensor: &str, stored: &Stored, rows: Range<usize>) -> Result<Vec<f16>> {
+        let key = scales_key(tensor);
+        let scales = self.tensors.get(&key).filter(|scales| {
+            scales.dtype == Dtype::F16
+                && scales.shape.first() == stored.shape.first()
+                && columns(&scales.shape) == columns(&stored.shape) / GROUP
+        });
+        let scales = scales.ok_or_else(|| Error::corrupt(&self.name, format!("{tensor} has no {key}")))?;
+        self.values(scales, rows, f16::from_le_bytes).await
     }
 
     async fn values<T, const N: usize>(
@@ -316,7 +327,9 @@ fn columns(shape: &[usize]) -> usize {
 fn block_is_finite(block: &Block) -> bool {
     match block {
         Block::F32(values) => values.iter().all(|value| value.is_finite()),
-        Block::F16(values) | Block::Q8 { scales: values, .. } => values.iter().all(|value| value.is_finite()),
+        Block::F16(values) | Block::Q8 { scales: values, .. } | Block::Q4 { scales: values, .. } => {
+            values.iter().all(|value| value.is_finite())
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Dtype {
     BF16,
     /// Int8 with scales beside it, as a converted folder has it.
     I8,
+    /// Two values of 4 bits a byte with scales beside them, as a converted folder has them.
+    U4,
     /// Indices, such as BERT's `position_ids`, which the networks make themselves.
     I64,
     /// Any other, by name: listed, and refused when read.
@@ -26,20 +28,21 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes of a value, where it is known.
-    pub(crate) fn bytes(self) -> usize {
+    /// Bits of a value, where it is known.
+    pub(crate) fn bits(self) -> usize {
         match self {
-            Self::F32 => 4,
-            Self::F16 | Self::BF16 => 2,
-            Self::I8 => 1,
-            Self::I64 | Self::Other(_) => 8,
+            Self::U4 => 4,
+            Self::I8 => 8,
+            Self::F16 | Self::BF16 => 16,
+            Self::F32 => 32,
+            Self::I64 | Self::Other(_) => 64,
         }
     }
 
     /// Whether a network can take its weights from values of this kind.
     #[must_use]
     pub fn is_weight(self) -> bool {
-        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::I8)
+        matches!(self, Self::F32 | Self::F16 | Self::BF16 | Self::I8 | Self::U4)
     }
 }
 
@@ -50,6 +53,7 @@ impl fmt::Display for Dtype {
             Self::F16 => "f16",
             Self::BF16 => "bf16",
             Self::I8 => "i8",
+            Self::U4 => "u4",
             Self::I64 => "i64",
             Self::Other(name) => name,
         })

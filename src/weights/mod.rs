@@ -1,5 +1,6 @@
 //! Files become tensors: a [`Checkpoint`] reads row blocks out of a published file, [`safetensors`] and [`torch`] find
-//! them in it, and [`format`](mod@format) is how weights are kept on a device: f32, f16, or int8 in groups of 32.
+//! them in it, and [`format`](mod@format) is how weights are kept on a device: f32, f16, or in groups of 32 as int8
+//! or 4 bits.
 
 pub mod checkpoint;
 pub mod format;
@@ -18,20 +19,41 @@ pub struct TensorSpec {
     pub name: String,
     /// `[rows, columns]` of a matrix, `[length]` of a vector.
     pub shape: Vec<usize>,
-    /// Whether it is kept in the format that was asked for; the small ones that count for every token stay f32.
-    pub quantizable: bool,
+    /// How far its values may be rounded.
+    pub precision: Precision,
+}
+
+/// How far the values of a tensor may be rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// It stays f32: small, and it counts for every token.
+    Exact,
+    /// Where the rest is q4, it is q8.
+    High,
+    /// It is kept in the format that was asked for.
+    Low,
 }
 
 impl TensorSpec {
     /// A tensor that stays f32.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name: name.into(), shape: shape.into(), quantizable: false }
+        Self { name: name.into(), shape: shape.into(), precision: Precision::Exact }
     }
 
-    /// The same tensor, in the format that was asked for.
+    /// The same tensor, which may be rounded so far.
     #[must_use]
-    pub fn quantizable(self) -> Self {
-        Self { quantizable: true, ..self }
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The format that it is kept in where another one was asked for.
+    #[must_use]
+    pub fn format(&self, asked: Format) -> Format {
+        match (self.precision, asked) {
+            (Precision::Exact, _) => Format::F32,
+            (Precision::High, Format::Q4) => Format::Q8,
+            (_, asked) => asked,
+        }
     }
 
     /// `[rows, columns]`; a vector has one column.

@@ -38,8 +38,12 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
     let tensors = metadata.offset_keys().into_iter().filter_map(|key| {
         let info = metadata.info(&key)?;
         let offset = data_start + info.data_offsets.0 as u64;
-        let stored = Stored::contiguous(dtype(info.dtype), info.shape.clone(), offset);
-        Some((key, stored))
+        let dtype = dtype(info.dtype);
+        let mut shape = info.shape.clone();
+        if let (Dtype::U4, Some(last)) = (dtype, shape.last_mut()) {
+            *last = last.checked_mul(2)?;
+        }
+        Some((key, Stored::contiguous(dtype, shape, offset)))
     });
     Ok(tensors.collect())
 }
@@ -83,7 +87,8 @@ fn dtype(dtype: safetensors::Dtype) -> Dtype {
         safetensors::Dtype::I64 => Dtype::I64,
         safetensors::Dtype::F64 => Dtype::Other("f64"),
         safetensors::Dtype::I32 => Dtype::Other("i32"),
-        safetensors::Dtype::U8 => Dtype::Other("u8"),
+        // Pairs of 4 bits, of which a shape counts both.
+        safetensors::Dtype::U8 => Dtype::U4,
         safetensors::Dtype::BOOL => Dtype::Other("bool"),
         _ => Dtype::Other("an uncommon dtype"),
     }

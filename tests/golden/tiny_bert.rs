@@ -212,7 +212,7 @@ fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
 async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl Fn() -> B) {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     let documents = documents(&goldens);
-    for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999)] {
+    for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999), (Format::Q4, 0.95)] {
         let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
         let folder = directory(&format!("{MODEL}/adapters/seq_bn"));
         specter.load_adapter("seq_bn", &folder, || Ok(())).await.expect("it loads");

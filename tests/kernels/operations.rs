@@ -27,6 +27,8 @@ struct Case {
     lengths: Vec<usize>,
     hidden: usize,
     format: Format,
+    /// Of the lower half of weights.
+    other_format: Format,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -37,13 +39,10 @@ fn cases() -> impl Strategy<Value = Case> {
         prop::collection::vec(1_usize..80, 1..4),
     ];
     let hidden = prop::sample::select(vec![32_usize, 64, 96, 224, 384]);
-    let format = prop::sample::select(vec![Format::F32, Format::F16, Format::Q8]);
-    (any::<u64>(), lengths, hidden, format).prop_map(|(seed, lengths, hidden, format)| Case {
-        seed,
-        lengths,
-        hidden,
-        format,
-    })
+    let format = || prop::sample::select(Format::ALL.to_vec());
+    (any::<u64>(), lengths, hidden, format(), format()).prop_map(
+        |(seed, lengths, hidden, format, other_format)| Case { seed, lengths, hidden, format, other_format },
+    )
 }
 
 /// Weights and activations on one device.
@@ -67,11 +66,18 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
     }
 
     fn matrix(&mut self, rows: usize, columns: usize, layout: Layout, format: Format) -> B::Matrix {
+        let half = (rows / 2).next_multiple_of(4).min(rows);
+        // A weight of several formats, and any other in two pieces, as a file is read.
+        let formats = if layout == Layout::Linear { [format, self.case.other_format] } else { [format; 2] };
+        let parts = [(half, formats[0]), (rows - half, formats[1])];
         let values = self.random.values(rows * columns, 0.0, 1.0);
-        let mut matrix = self.backend.matrix(rows, columns, format, layout).expect("it fits");
-        // In two pieces, as a file is read.
-        let cut = (rows / 2).next_multiple_of(4).min(rows);
-        for (first, part) in [(0, &values[..cut * columns]), (cut, &values[cut * columns..])] {
+        let whole = [(rows, format)];
+        let given: &[(usize, Format)] = if layout == Layout::Linear { &parts } else { &whole };
+        let mut matrix = self.backend.matrix(given, columns, layout).expect("it fits");
+        // The lower one first, as a file may have it.
+        for (first, format, part) in
+            [(half, formats[1], &values[half * columns..]), (0, formats[0], &values[..half * columns])]
+        {
             if !part.is_empty() {
                 let block = Block::F32(part.to_vec()).into_format(format);
                 self.backend.write_rows(&mut matrix, first, block).expect("it fits");
@@ -245,7 +251,8 @@ impl Operation for ActivationAlone {
     fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
         let (input, _) = bench.begin();
         let (outputs, inputs) = (512, bench.case.hidden);
-        let mut weight = bench.backend.matrix(outputs, inputs, Format::F32, Layout::Linear).expect("it fits");
+        let mut weight =
+            bench.backend.matrix(&[(outputs, Format::F32)], inputs, Layout::Linear).expect("it fits");
         let zeros = Block::F32(vec![0.0; outputs * inputs]);
         bench.backend.write_rows(&mut weight, 0, zeros).expect("it fits");
         let bias = bench.random.values(outputs, 0.0, self.reach);

@@ -55,7 +55,7 @@ impl HttpFolder {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(30)))
-            .timeout_recv_response(Some(Duration::from_secs(60)));
+            .timeout_recv_response(Some(Duration::from_mins(1)));
         let base = if base.ends_with('/') { base.to_owned() } else { format!("{base}/") };
         Self { agent: config.build().into(), base, name: name.to_owned(), headers }
     }
@@ -78,7 +78,7 @@ impl HttpFolder {
                     let asked =
                         response.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok());
                     let asked = asked.and_then(|wait| wait.parse().ok()).map(Duration::from_secs);
-                    pause = pause.max(asked.unwrap_or(pause)).min(Duration::from_secs(60));
+                    pause = pause.max(asked.unwrap_or(pause)).min(Duration::from_mins(1));
                     format!("it answered with {}", response.status())
                 }
                 Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {

@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
-use specter_web::Result;
 use specter_web::folder::{Directory, DirectoryFile, File, Folder};
+use specter_web::{Error, Result};
 
 use crate::http::{HttpFile, HttpFolder};
 
@@ -91,10 +91,11 @@ impl Source {
         };
         if preset.is_none() && (id.split('/').count() != 2 || id.starts_with(['.', '/']) || id.ends_with('/'))
         {
-            bail!(
-                "{name:?} is no directory here, no address, no preset and no hub id such as allenai/specter2_base; \
-                 check the path"
+            let message = format!(
+                "{name:?} is no directory here, no address, no preset and no hub id such as allenai/specter2_base. \
+                 Check the path."
             );
+            return Err(Error::Source { code: "model-not-found".to_owned(), message, file: None }.into());
         }
         let revision = remote.revision.as_deref().or(named).unwrap_or("main");
         let revision = revision.replace('/', "%2F");

@@ -18,6 +18,7 @@ use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use crate::model::bert::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
+use crate::weights::format::GROUP;
 use crate::weights::{Block, Format};
 
 pub use elementwise::activate;
@@ -72,12 +73,18 @@ impl Matrix {
             Block::F32(all) => all.get(values).map(|values| Block::F32(values.to_vec())),
             Block::F16(all) => all.get(values).map(|values| Block::F16(values.to_vec())),
             Block::Q8 { quants, scales } => {
-                let group = crate::weights::format::GROUP;
-                let scales = scales.get(values.start / group..values.end / group);
+                let scales = scales.get(values.start / GROUP..values.end / GROUP);
                 quants
                     .get(values)
                     .zip(scales)
                     .map(|(quants, scales)| Block::Q8 { quants: quants.to_vec(), scales: scales.to_vec() })
+            }
+            Block::Q4 { quants, scales } => {
+                let scales = scales.get(values.start / GROUP..values.end / GROUP);
+                quants
+                    .get(values.start / 2..values.end / 2)
+                    .zip(scales)
+                    .map(|(quants, scales)| Block::Q4 { quants: quants.to_vec(), scales: scales.to_vec() })
             }
         };
         slice.map_or_else(|| vec![0.0; self.columns], |block| block.to_f32())
@@ -139,8 +146,10 @@ impl Backend for Cpu {
     type Bottleneck = BottleneckWeights;
     type Rows = Rows;
 
-    fn matrix(&mut self, rows: usize, columns: usize, format: Format, _: Layout) -> Result<Matrix> {
-        self.weight_bytes += format.bytes(rows, columns) as u64;
+    fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, _: Layout) -> Result<Matrix> {
+        self.weight_bytes +=
+            parts.iter().map(|&(rows, format)| format.bytes(rows, columns) as u64).sum::<u64>();
+        let rows = parts.iter().map(|&(rows, _)| rows).sum();
         Ok(Matrix { rows, columns, blocks: Vec::new() })
     }
 

@@ -13,6 +13,7 @@ mod recorder;
 pub mod shaders;
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, RowsOf};
@@ -21,7 +22,6 @@ use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use crate::model::bert::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
-use crate::weights::format::GROUP;
 use crate::weights::{Block, Format};
 use arena::Arena;
 use device::Device;
@@ -81,13 +81,31 @@ impl Drop for Weights {
 /// A matrix of weights in the order in which its kernel reads it.
 #[derive(Debug)]
 pub struct Matrix {
-    rows: usize,
     columns: usize,
-    format: Format,
     layout: Layout,
+    first: MatrixPart,
+    /// Below the first, each in another format than its neighbours.
+    others: Vec<MatrixPart>,
+}
+
+/// Consecutive rows of a matrix that have the same format.
+#[derive(Debug)]
+struct MatrixPart {
+    rows: Range<usize>,
+    format: Format,
     values: Weights,
-    /// Of a q8 matrix.
+    /// Of a format with groups.
     scales: Option<Weights>,
+}
+
+impl Matrix {
+    fn parts(&self) -> impl Iterator<Item = &MatrixPart> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn rows(&self) -> usize {
+        self.others.last().unwrap_or(&self.first).rows.end
+    }
 }
 
 /// The dense layers of a bottleneck, padded to a multiple of 4 units.
@@ -168,12 +186,13 @@ impl Gpu {
 }
 
 /// The shader for a matrix format.
-fn by_format(format: Format, shaders: [&'static Shader; 3]) -> &'static Shader {
-    let [f32, f16, q8] = shaders;
+fn by_format(format: Format, shaders: [&'static Shader; 4]) -> &'static Shader {
+    let [f32, f16, q8, q4] = shaders;
     match format {
         Format::F32 => f32,
         Format::F16 => f16,
         Format::Q8 => q8,
+        Format::Q4 => q4,
     }
 }
 
@@ -192,26 +211,41 @@ impl Backend for Gpu {
     type Bottleneck = BottleneckBuffers;
     type Rows = Rows;
 
-    fn matrix(&mut self, rows: usize, columns: usize, format: Format, layout: Layout) -> Result<Matrix> {
+    fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
         self.device.watch();
+        let mut merged: Vec<(Range<usize>, Format)> = Vec::new();
+        let mut rows = 0;
+        for &(part, format) in parts {
+            match merged.last_mut() {
+                Some((rows, last)) if *last == format => rows.end += part,
+                _ => merged.push((rows..rows + part, format)),
+            }
+            rows += part;
+        }
         self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
-        let scale_bytes = rows * (columns / GROUP) * 2;
-        let (values, scales) = match format {
-            Format::Q8 => (rows * columns, Some(self.weights(scale_bytes, "scales")?)),
-            _ => (format.bytes(rows, columns), None),
-        };
-        Ok(Matrix { rows, columns, format, layout, values: self.weights(values, "weights")?, scales })
+        let mut parts = merged.into_iter().map(|(rows, format)| {
+            let scale_bytes = format.scale_bytes(rows.len(), columns);
+            let value_bytes = format.bytes(rows.len(), columns) - scale_bytes;
+            let values = self.weights(value_bytes, "weights")?;
+            let scales = if scale_bytes > 0 { Some(self.weights(scale_bytes, "scales")?) } else { None };
+            Ok(MatrixPart { rows, format, values, scales })
+        });
+        let first = parts.next().ok_or_else(|| Error::internal("a matrix without rows"))??;
+        let others = parts.collect::<Result<_>>()?;
+        Ok(Matrix { columns, layout, first, others })
     }
 
     fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
         let queue = &self.device.queue;
-        let first_value = first_row * matrix.columns;
+        let part = matrix.parts().find(|part| part.rows.contains(&first_row));
+        let part = part.ok_or_else(|| Error::internal(format!("a matrix has no row {first_row}")))?;
+        let before = first_row - part.rows.start;
         let (values, scales) = packing::pack(block, matrix.columns, matrix.layout);
-        let value_bytes = matrix.format.bytes(first_row, matrix.columns)
-            - scales.as_ref().map_or(0, |_| first_value / GROUP * 2);
-        queue.write_buffer(&matrix.values.buffer, value_bytes as u64, &values);
-        if let (Some(buffer), Some(scales)) = (&matrix.scales, scales) {
-            queue.write_buffer(&buffer.buffer, (first_value / GROUP * 2) as u64, &scales);
+        let scale_bytes = part.format.scale_bytes(before, matrix.columns);
+        let value_bytes = part.format.bytes(before, matrix.columns) - scale_bytes;
+        queue.write_buffer(&part.values.buffer, value_bytes as u64, &values);
+        if let (Some(buffer), Some(scales)) = (&part.scales, scales) {
+            queue.write_buffer(&buffer.buffer, scale_bytes as u64, &scales);
         }
         Ok(())
     }
@@ -274,18 +308,24 @@ impl Backend for Gpu {
     fn embedding(&mut self, embeddings: &Embeddings<Matrix, Weights>) -> Rows {
         let Embeddings { word, position, norm } = embeddings;
         let out = self.arena.rows(&self.device, RowsOf::Tokens, word.columns);
-        let shaders = [&shaders::EMBEDDING_F32, &shaders::EMBEDDING_F16, &shaders::EMBEDDING_Q8];
+        let (word_table, position_table) = (&word.first, &position.first);
+        let shaders = [
+            &shaders::EMBEDDING_F32,
+            &shaders::EMBEDDING_F16,
+            &shaders::EMBEDDING_Q8,
+            &shaders::EMBEDDING_Q4,
+        ];
         self.recorder.dispatch(
             &self.device,
             &Kernel {
-                shader: by_format(word.format, shaders),
+                shader: by_format(word_table.format, shaders),
                 constants: &[],
                 params: &EmbeddingParams { hidden: word.columns as u32, epsilon: norm.epsilon },
                 inputs: &[
                     self.arena.tokens().into(),
-                    (&word.values).into(),
-                    word.scales.as_ref().unwrap_or(&word.values).into(),
-                    (&position.values).into(),
+                    (&word_table.values).into(),
+                    word_table.scales.as_ref().unwrap_or(&word_table.values).into(),
+                    (&position_table.values).into(),
                     (&norm.weight).into(),
                     (&norm.bias).into(),
                 ],
@@ -306,35 +346,47 @@ impl Backend for Gpu {
         residual: Option<&Rows>,
     ) -> Rows {
         let weight = &dense.weight;
-        let outputs = outputs.range(weight.rows);
+        let outputs = outputs.range(weight.rows());
         let rows = self.row_count(input.of);
         let out = self.arena.rows(&self.device, input.of, outputs.len());
-        let shaders = [&shaders::LINEAR_F32, &shaders::LINEAR_F16, &shaders::LINEAR_Q8];
-        let output_tiles = outputs.len() / 4;
-        self.recorder.dispatch(
-            &self.device,
-            &Kernel {
-                shader: by_format(weight.format, shaders),
-                constants: &[("ACTIVATION", activation.number()), ("HAS_RESIDUAL", flag(residual.is_some()))],
-                params: &LinearParams {
-                    inputs: (weight.columns / 4) as u32,
-                    output_tiles: output_tiles as u32,
-                    first_tile: (outputs.start / 4) as u32,
-                    rows: rows as u32,
+        let shaders = [&shaders::LINEAR_F32, &shaders::LINEAR_F16, &shaders::LINEAR_Q8, &shaders::LINEAR_Q4];
+        for part in weight.parts() {
+            let computed = part.rows.start.max(outputs.start)..part.rows.end.min(outputs.end);
+            if computed.is_empty() {
+                continue;
+            }
+            let tiles = |rows: usize| (rows / 4) as u32;
+            self.recorder.dispatch(
+                &self.device,
+                &Kernel {
+                    shader: by_format(part.format, shaders),
+                    constants: &[
+                        ("ACTIVATION", activation.number()),
+                        ("HAS_RESIDUAL", flag(residual.is_some())),
+                    ],
+                    params: &LinearParams {
+                        inputs: tiles(weight.columns),
+                        output_tiles: tiles(computed.len()),
+                        first_weight_tile: tiles(computed.start - part.rows.start),
+                        first_bias_tile: tiles(computed.start),
+                        row_tiles: tiles(outputs.len()),
+                        first_row_tile: tiles(computed.start - outputs.start),
+                        rows: rows as u32,
+                    },
+                    inputs: &[
+                        input.into(),
+                        (&part.values).into(),
+                        part.scales.as_ref().unwrap_or(&part.values).into(),
+                        (&dense.bias).into(),
+                        residual.unwrap_or(input).into(),
+                    ],
+                    output: (&out).into(),
+                    // 16 tiles of 4 outputs by 4 tiles of 8 rows.
+                    workgroups: [computed.len().div_ceil(64), rows.div_ceil(32)],
+                    operations: product(&[2, rows, computed.len(), weight.columns]),
                 },
-                inputs: &[
-                    input.into(),
-                    (&weight.values).into(),
-                    weight.scales.as_ref().unwrap_or(&weight.values).into(),
-                    (&dense.bias).into(),
-                    residual.unwrap_or(input).into(),
-                ],
-                output: (&out).into(),
-                // 16 tiles of 4 outputs by 4 tiles of 8 rows.
-                workgroups: [output_tiles.div_ceil(16), rows.div_ceil(32)],
-                operations: product(&[2, rows, outputs.len(), weight.columns]),
-            },
-        );
+            );
+        }
         out
     }
 

@@ -19,11 +19,17 @@ pub(super) fn pack(block: Block, columns: usize, layout: Layout) -> (Vec<u8>, Op
         (Block::F32(values), Layout::Table) => (bytes(&values), None),
         (Block::F16(values), Layout::Table) => (bytes(&values), None),
         (Block::Q8 { quants, scales }, Layout::Table) => (bytes(&quants), Some(padded_bytes(&scales))),
+        (Block::Q4 { quants, scales }, Layout::Table) => (quants, Some(padded_bytes(&scales))),
         (Block::F32(values), Layout::Linear) => (bytes(&tiles(&values, columns, TILE)), None),
         (Block::F16(values), Layout::Linear) => (bytes(&tiles(&values, columns, TILE)), None),
         (Block::Q8 { quants, scales }, Layout::Linear) => {
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             (bytes(&tiles(&quants, columns, TILE)), Some(padded_bytes(&scales)))
+        }
+        (Block::Q4 { quants, scales }, Layout::Linear) => {
+            let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
+            // Two quants a byte.
+            (tiles(&quants, columns / 2, TILE / 2), Some(padded_bytes(&scales)))
         }
     }
 }
