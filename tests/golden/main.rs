@@ -6,5 +6,6 @@
 mod devices;
 mod fixtures;
 mod minilm;
+mod published;
 mod refusals;
 mod tiny_bert;

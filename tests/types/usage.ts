@@ -2,8 +2,10 @@
  * The package as somebody who writes TypeScript meets it: compiled against the declarations that are
  * published, never run. A line marked as an error must be one.
  */
-import { Specter, SpecterError } from 'specter-web';
-import type { Embeddings, EmbedOptions, Info, LoadOptions, Paper, Progress, Source, SpecterErrorCode } from 'specter-web';
+import { ModelCache, Specter, SpecterError } from 'specter-web';
+import type {
+  AdapterSource, CachedModel, Embeddings, EmbedOptions, Info, LoadOptions, Paper, Progress, Similarity, Source, SpecterErrorCode, Store,
+} from 'specter-web';
 
 declare const files: FileList;
 declare const directory: FileSystemDirectoryHandle;
@@ -12,8 +14,14 @@ declare const file: File;
 export async function everything(): Promise<void> {
   const controller = new AbortController();
   const options: LoadOptions = {
-    adapters: { proximity: 'allenai/specter2', mine: directory, theirs: files },
-    dtype: 'q8',
+    adapters: {
+      proximity: 'allenai/specter2',
+      mine: directory,
+      theirs: files,
+      query: true,
+      pinned: { source: 'allenai/specter2', revision: 'main', headers: {}, integrity: { 'adapter_config.json': '00' } },
+    },
+    dtype: 'q4',
     device: 'auto',
     worker: false,
     maxLength: 256,
@@ -21,6 +29,11 @@ export async function everything(): Promise<void> {
     hub: new URL('https://hub.example/'),
     revision: 'main',
     headers: { authorization: 'Bearer …' },
+    integrity: { 'model.safetensors': '00' },
+    cache: false,
+    template: '{title}. {abstract}',
+    pooling: 'mean',
+    normalize: true,
     signal: controller.signal,
     onProgress: ({ phase, file, loaded, total, fromCache }) => {
       const text: string = `${phase} ${file ?? ''} ${loaded}/${total} ${fromCache ?? false}`;
@@ -48,17 +61,39 @@ export async function everything(): Promise<void> {
 
   await specter.embed('one string');
   await specter.embed({ title: 'one paper' }, { adapter: null });
-  await specter.loadAdapter('later', new URL('https://example.org/adapter/'), { revision: 'main', signal: controller.signal });
+  await specter.loadAdapter('later', new URL('https://example.org/adapter/'), { revision: 'main', integrity: {}, signal: controller.signal });
   await specter.unloadAdapter('later');
 
   const info: Info = specter.info();
   const software: boolean = info.device.software;
   const runs: number[] = info.kernels.map((kernel) => kernel.dispatches);
-  void [software, runs];
+  const similarity: Similarity | null = info.similarity;
+  const preset: string | null = info.preset;
+  const heap: number = info.memory.heap;
+  void [software, runs, similarity, preset, heap, info.template];
   await specter.dispose();
 }
 
-export const sources: Source[] = ['allenai/specter2_base@main', './models/x/', new URL('https://example.org/m/'), [file], files, directory];
+export const sources: Source[] = [
+  'specter2', 'allenai/specter2_base@main', './models/x/', new URL('https://example.org/m/'), [file], files, directory,
+  { 'config.json': new Uint8Array(), 'vocab.txt': new ArrayBuffer(1), 'model.safetensors': file },
+];
+
+export async function storage(): Promise<number> {
+  const entries = new Map<string, Uint8Array<ArrayBuffer>>();
+  const store: Store = {
+    get: async (key) => entries.get(key) ?? null,
+    put: async (key, bytes) => void entries.set(key, bytes),
+    delete: async (key) => void entries.delete(key),
+    keys: async () => [...entries.keys()],
+  };
+  await Specter.load('specter2', { cache: store });
+  const cached: CachedModel[] = await new ModelCache(store).list();
+  const names: string[] = cached.map(({ source, name, dtype, complete, used }) => `${source} ${name} ${dtype} ${complete} ${used}`);
+  void names;
+  await Specter.cache.delete('allenai/specter2_base', { revision: 'main', hub: 'https://hub.example/' });
+  return (await Specter.cache.size()) + (await Specter.cache.delete());
+}
 
 export function adviceFor(error: unknown): string {
   if (!(error instanceof SpecterError)) return 'not ours';
@@ -88,6 +123,10 @@ export async function mistakes(specter: Specter): Promise<void> {
   await Specter.load('a/b', { dtype: 'q3' });
   // @ts-expect-error There is no such option.
   await Specter.load('a/b', { adaptors: {} });
+  // @ts-expect-error A store has four functions.
+  await Specter.load('a/b', { cache: { get: async () => null } });
+  // @ts-expect-error An adapter is not left out with false.
+  const none: AdapterSource = false;
   // @ts-expect-error A number is no paper.
   await specter.embed([1]);
   // @ts-expect-error A title is text.
@@ -104,5 +143,5 @@ export async function mistakes(specter: Specter): Promise<void> {
   await specter.loadAdapter('name');
   // @ts-expect-error The engine's own parts are private.
   specter.engine;
-  void [wrong, third];
+  void [wrong, third, none];
 }

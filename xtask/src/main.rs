@@ -1,4 +1,4 @@
-//! The project's only build tool: `cargo xtask demo | test | dist | bench`.
+//! The project's only build tool: `cargo xtask demo | test | fidelity | dist | bench`.
 //!
 //! Each command first sets the machine up as far as it needs, and says so; on a machine that is set
 //! up it goes straight to work. Rust, Node.js and Python 3 are all that must be there before.
@@ -11,12 +11,14 @@
 //! | `model.rs` | where does the default model come from? |
 //! | `wasm.rs`, `size.rs` | how is the module built, how large may it be? |
 //! | `types.rs` | do the types of the JavaScript hold? |
+//! | `fidelity.rs` | how true are the vectors of each dtype? |
 //! | `demo.rs`, `tests.rs`, `dist.rs` | what do the commands do? |
 
 mod apt;
 mod browsers;
 mod demo;
 mod dist;
+mod fidelity;
 mod model;
 mod npm;
 mod places;
@@ -51,6 +53,8 @@ enum Command {
     Test(tests::Options),
     /// Make the npm package and the static demo site in dist/
     Dist,
+    /// Print how close the vectors of each dtype come to those of float32
+    Fidelity(fidelity::Options),
     /// Measure the speed (does not exist yet)
     Bench,
 }
@@ -60,6 +64,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Demo(options) => demo::run(options),
         Command::Test(options) => tests::run(options),
         Command::Dist => dist::run(),
+        Command::Fidelity(options) => fidelity::run(options),
         Command::Bench => bail!("there is no benchmark yet: nothing was measured"),
     }
 }

@@ -8,6 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+mod web_server;
+
+use web_server::{Manners, WebServer};
+
 fn fixture(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bert").join(below)
 }
@@ -137,4 +141,59 @@ fn converting_twice_gives_the_same_bytes_and_a_folder_that_loads() {
         // Position embeddings are f16 in a converted folder.
         assert!(pairs.into_iter().all(|(converted, quantized)| (converted - quantized).abs() < 5e-3));
     }
+}
+
+/// Every dtype of a converted folder, and the log of what was asked of the server.
+fn converted_from(manners: Manners, more: &[&str]) -> (Output, Vec<u8>, Vec<String>) {
+    let server = WebServer::start(&fixture(""), manners);
+    let folder = std::env::temp_dir()
+        .join(format!("specter-web-{}-{:?}", std::process::id(), manners).replace([' ', '"', ':'], ""));
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut arguments = vec!["convert", "--model", "org/tiny", "--hub", &server.address, "--output"];
+    arguments.push(folder.to_str().expect("it is UTF-8"));
+    arguments.extend(more);
+    let output = run(&arguments, "");
+    let weights = std::fs::read(folder.join("model.safetensors")).unwrap_or_default();
+    let _ = std::fs::remove_dir_all(&folder);
+    let log = server.log.lock().expect("nobody panicked").clone();
+    (output, weights, log)
+}
+
+#[test]
+fn a_model_on_a_hub_converts_to_the_same_bytes_however_its_server_behaves() {
+    let (output, expected, log) = converted_from(Manners::default(), &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(log.iter().any(|line| line == "/org/tiny/resolve/main/config.json whole"), "{log:?}");
+    assert!(!expected.is_empty());
+    for manners in [
+        Manners { cut_after: Some(7000), ..Manners::default() },
+        Manners { cut_after: Some(7000), redirect: true, ..Manners::default() },
+        Manners { no_ranges: true, ..Manners::default() },
+        Manners { busy: 3, ..Manners::default() },
+    ] {
+        let (output, found, log) = converted_from(manners, &[]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && found == expected, "{manners:?}: {message} {log:?}");
+        let resumed = log.iter().filter(|line| line.contains("bytes=7000-")).count();
+        assert!(manners.cut_after.is_none() || resumed > 0, "{log:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_from_a_hub_says_why_and_leaves_nothing() {
+    let failed = |manners, more: &[&str]| {
+        let (output, weights, _) = converted_from(manners, more);
+        assert!(!output.status.success() && weights.is_empty());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let secret = Manners { authorization: Some("Bearer secret"), ..Manners::default() };
+    let message = failed(secret, &[]);
+    assert!(message.contains("[model-not-found]") && message.contains("--header"), "{message}");
+    let (output, ..) = converted_from(secret, &["--header", "Authorization: Bearer secret"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A server that cuts the same connection again and again makes no progress.
+    let message = failed(Manners { cut_after: Some(0), ..Manners::default() }, &[]);
+    assert!(message.contains("[network]"), "{message}");
+    let message = failed(Manners { busy: 99, ..Manners::default() }, &[]);
+    assert!(message.contains("[network]") && message.contains("429"), "{message}");
 }

@@ -1,0 +1,88 @@
+//! What is fuzzed: the readers of everything that a stranger's model folder may hold. Each takes bytes for a file and
+//! ends, whatever they are; that it ends in a result and not in a panic is all that is asked.
+//!
+//! `fuzz_targets/` hands them to libFuzzer, `tests/fuzz.rs` to a short run with every test.
+
+#![allow(dead_code, reason = "each fuzz target uses one of these functions, the test all of them")]
+
+use pollster::block_on;
+use specter_web::folder::MemoryFolder;
+use specter_web::model::{AdapterConfig, bert};
+use specter_web::task::inspect::inspect;
+use specter_web::text::Tokenizer;
+use specter_web::weights::Checkpoint;
+
+/// A small BERT, whose files are replaced one at a time.
+const TINY: [(&str, &[u8]); 4] = [
+    ("config.json", include_bytes!("../tests/fixtures/tiny-bert/config.json")),
+    ("vocab.txt", include_bytes!("../tests/fixtures/tiny-bert/vocab.txt")),
+    ("tokenizer_config.json", include_bytes!("../tests/fixtures/tiny-bert/tokenizer_config.json")),
+    ("model.safetensors", include_bytes!("../tests/fixtures/tiny-bert/model.safetensors")),
+];
+
+/// What stands in front of the state dict in a file of 2019: a magic number, a protocol, facts about a machine.
+const LEGACY: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+
+fn tiny(replaced: &str, bytes: &[u8]) -> MemoryFolder {
+    let mut folder = MemoryFolder::new("tiny", TINY.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())));
+    folder.insert(replaced, bytes);
+    folder
+}
+
+fn weights(file: &str, bytes: &[u8]) {
+    let folder = MemoryFolder::new("m", [(file.to_owned(), bytes.to_vec())]);
+    if let Ok(Some(checkpoint)) = block_on(Checkpoint::open(&folder, file, bert::canonical_name)) {
+        for tensor in checkpoint.tensors() {
+            let _ = block_on(checkpoint.vector(tensor));
+        }
+    }
+}
+
+/// A safetensors file.
+pub fn safetensors(bytes: &[u8]) {
+    weights("model.safetensors", bytes);
+}
+
+/// The state dict of a file of 2019, the keys of its storages, and the storages.
+pub fn pickle(bytes: &[u8]) {
+    weights("pytorch_model.bin", &[LEGACY, bytes].concat());
+}
+
+/// A zip archive of `torch.save`.
+pub fn zip(bytes: &[u8]) {
+    weights("pytorch_model.bin", bytes);
+}
+
+/// The first byte, a digit, says which file of settings the rest is.
+pub fn config(bytes: &[u8]) {
+    let Some((&which, bytes)) = bytes.split_first() else { return };
+    let names = ["config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
+    match names.get(usize::from(which.wrapping_sub(b'0') % 5)) {
+        Some(&name) => {
+            let mut folder = tiny(name, bytes);
+            if name == "1_Pooling/config.json" {
+                let modules = br#"[{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+                folder.insert("modules.json", modules.as_slice());
+            }
+            let _ = block_on(inspect(&folder));
+        }
+        None => {
+            let _ = block_on(AdapterConfig::from_folder(&tiny("adapter_config.json", bytes), "mine", None));
+        }
+    }
+}
+
+/// The first byte, a digit, says which file of a tokenizer the rest is.
+pub fn tokenizer(bytes: &[u8]) {
+    let Some((&which, bytes)) = bytes.split_first() else { return };
+    let names = ["tokenizer.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"];
+    let name = names.get(usize::from(which.wrapping_sub(b'0') % 4)).copied().unwrap_or("tokenizer.json");
+    if let Ok(tokenizer) = block_on(Tokenizer::from_folder(&tiny(name, bytes), 64, 245, None)) {
+        for text in ["", "a", "Graph neural networks [SEP] é 中文 \u{0}\u{fffd} ﬁ İ", "[CLS] [MASK]  x\t\n"]
+        {
+            let _ = tokenizer.encode(text);
+        }
+        let _ = tokenizer.encode(&"word ".repeat(300));
+        let _ = tokenizer.encode(&"x".repeat(300));
+    }
+}
