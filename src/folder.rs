@@ -270,7 +270,7 @@ mod directory {
 
     fn unwritable(folder: &Path, file: &str, error: &std::io::Error) -> Error {
         Error::Source {
-            code: "out-of-memory".to_owned(),
+            code: "not-writable".to_owned(),
             message: format!(
                 "{file} cannot be written to {}: {error}. Check its permissions and the room on its disk.",
                 folder.display()

@@ -197,3 +197,25 @@ fn what_cannot_be_read_from_a_hub_says_why_and_leaves_nothing() {
     let message = failed(Manners { busy: 99, ..Manners::default() }, &[]);
     assert!(message.contains("[network]") && message.contains("429"), "{message}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_and_nothing_half_written_stays() {
+    let folder = std::env::temp_dir().join(format!("specter-web-full-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).expect("it is made");
+    // Whatever is written to this device finds it full.
+    std::os::unix::fs::symlink("/dev/full", folder.join("model.safetensors.part")).expect("it is linked");
+    let (model, output) = (fixture(""), folder.to_str().expect("it is UTF-8"));
+    let model = model.to_str().expect("it is UTF-8");
+    let failed = run(&["convert", "--model", model, "--output", output], "");
+    let message = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(!failed.status.success() && message.contains("[not-writable]"), "{message}");
+    let left = std::fs::read_dir(&folder).expect("it is listed").flatten().map(|entry| entry.file_name());
+    let left: Vec<_> = left.filter(|name| name != "vocab.txt" && name != "tokenizer_config.json").collect();
+    assert!(left.is_empty(), "{left:?} is there");
+
+    let again = run(&["convert", "--model", model, "--output", output], "");
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let _ = std::fs::remove_dir_all(&folder);
+}
