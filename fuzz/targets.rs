@@ -39,22 +39,22 @@ fn weights(file: &str, bytes: &[u8]) {
 }
 
 /// A safetensors file.
-pub fn safetensors(bytes: &[u8]) {
+pub(crate) fn safetensors(bytes: &[u8]) {
     weights("model.safetensors", bytes);
 }
 
 /// The state dict of a file of 2019, the keys of its storages, and the storages.
-pub fn pickle(bytes: &[u8]) {
+pub(crate) fn pickle(bytes: &[u8]) {
     weights("pytorch_model.bin", &[LEGACY, bytes].concat());
 }
 
 /// A zip archive of `torch.save`.
-pub fn zip(bytes: &[u8]) {
+pub(crate) fn zip(bytes: &[u8]) {
     weights("pytorch_model.bin", bytes);
 }
 
 /// The first byte, a digit, says which file of settings the rest is.
-pub fn config(bytes: &[u8]) {
+pub(crate) fn config(bytes: &[u8]) {
     let Some((&which, bytes)) = bytes.split_first() else { return };
     let names = ["config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
     match names.get(usize::from(which.wrapping_sub(b'0') % 5)) {
@@ -73,7 +73,7 @@ pub fn config(bytes: &[u8]) {
 }
 
 /// The first byte, a digit, says which file of a tokenizer the rest is.
-pub fn tokenizer(bytes: &[u8]) {
+pub(crate) fn tokenizer(bytes: &[u8]) {
     let Some((&which, bytes)) = bytes.split_first() else { return };
     let names = ["tokenizer.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"];
     let name = names.get(usize::from(which.wrapping_sub(b'0') % 4)).copied().unwrap_or("tokenizer.json");

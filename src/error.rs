@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// The device refused an allocation.
     #[error(
-        "The device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q8, or lower the token budget."
+        "The device has not enough memory for {what}. Close other tabs, choose a smaller dtype such as q4, or lower the token budget."
     )]
     OutOfMemory {
         /// What was being allocated.

@@ -1,5 +1,6 @@
 //! Where a model's files are: a directory, a hub, bytes in memory. The engine asks by name and reads ranges.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -44,15 +45,29 @@ pub trait Sink {
 /// Writes a whole file.
 pub(crate) async fn write_file(sink: &mut impl Sink, file: &str, bytes: &[u8]) -> Result<()> {
     sink.begin(file, bytes.len() as u64).await?;
-    sink.write(bytes).await
+    if bytes.is_empty() { Ok(()) } else { sink.write(bytes).await }
 }
 
-/// A whole file, or none.
+/// The largest file that is read as a whole: of all but weights, the largest are tokenizers of some megabytes.
+const MAX_WHOLE: u64 = 64 << 20;
+
+/// Whether a name, which may come out of a file, leads to a file below a folder and not elsewhere.
+fn is_inside(file: &str) -> bool {
+    let parts = || file.split('/');
+    parts().all(|part| !matches!(part, "" | "." | "..")) && !file.contains(['\\', ':'])
+}
+
+/// A whole file, or none. A name that leads out of the folder is that of no file.
 pub(crate) async fn read_file(folder: &impl Folder, file: &str) -> Result<Option<Vec<u8>>> {
-    match folder.open(file).await? {
-        Some(open) => open.read(0..open.size()).await.map(Some),
-        None => Ok(None),
+    if !is_inside(file) {
+        return Ok(None);
     }
+    let Some(open) = folder.open(file).await? else { return Ok(None) };
+    if open.size() > MAX_WHOLE {
+        let problem = format!("it has {} bytes; no such file is larger than {MAX_WHOLE}", open.size());
+        return Err(Error::corrupt(format!("{}/{file}", folder.name()), problem));
+    }
+    open.read(0..open.size()).await.map(Some)
 }
 
 /// A JSON file, or none.
@@ -67,15 +82,15 @@ pub(crate) async fn read_json<T: DeserializeOwned>(folder: &impl Folder, file: &
 pub struct MemoryFolder {
     name: String,
     files: BTreeMap<String, Rc<[u8]>>,
-    /// The file that is being written.
-    begun: String,
+    /// The file that is being written: its name, its length, and what there is of it.
+    unfinished: Option<(String, u64, Vec<u8>)>,
 }
 
 impl MemoryFolder {
     /// A folder of this name with these files.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(file, bytes)| (file, bytes.into())).collect();
-        Self { name: name.into(), files, begun: String::new() }
+        Self { name: name.into(), files, unfinished: None }
     }
 
     /// Adds a file, or replaces it.
@@ -100,20 +115,27 @@ impl MemoryFolder {
     }
 }
 
-/// What is written replaces files of the same name, as it comes.
+/// A file is there when it is complete, and replaces one of the same name.
 impl Sink for MemoryFolder {
-    async fn begin(&mut self, file: &str, _: u64) -> Result<()> {
-        self.insert(file, Vec::new());
-        file.clone_into(&mut self.begun);
-        Ok(())
+    async fn begin(&mut self, file: &str, size: u64) -> Result<()> {
+        self.unfinished = Some((file.to_owned(), size, Vec::new()));
+        self.write(&[]).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut whole = self.get(&self.begun).unwrap_or_default().to_vec();
+        let Some((file, size, mut whole)) = self.unfinished.take() else { return Err(no_room()) };
         whole.extend_from_slice(bytes);
-        self.insert(self.begun.clone(), whole);
+        match (whole.len() as u64).cmp(&size) {
+            Ordering::Less => self.unfinished = Some((file, size, whole)),
+            Ordering::Equal => self.insert(file, whole),
+            Ordering::Greater => return Err(no_room()),
+        }
         Ok(())
     }
+}
+
+fn no_room() -> Error {
+    Error::internal("more bytes were written to a file than it was said to have")
 }
 
 impl Folder for MemoryFolder {
@@ -150,9 +172,9 @@ mod directory {
     use std::fs;
     use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
     use std::ops::Range;
-    use std::path::{Component, Path, PathBuf};
+    use std::path::{Path, PathBuf};
 
-    use super::{File, Folder, Sink};
+    use super::{File, Folder, Sink, is_inside};
     use crate::error::{Error, Result};
 
     /// A directory on this machine.
@@ -219,6 +241,7 @@ mod directory {
         }
 
         fn begin_file(&mut self, path: PathBuf, size: u64) -> std::io::Result<()> {
+            self.discard();
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
@@ -227,10 +250,18 @@ mod directory {
             self.write_bytes(&[])
         }
 
+        fn discard(&mut self) {
+            if let Some(unfinished) = self.unfinished.take() {
+                // Where it cannot be removed, its name says what it is.
+                let _ = fs::remove_file(partial(&unfinished.path));
+            }
+        }
+
         fn write_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-            let Some(unfinished) = &mut self.unfinished else { return Ok(()) };
+            let Some(unfinished) = &mut self.unfinished else { return Err(ErrorKind::FileTooLarge.into()) };
             unfinished.file.write_all(bytes)?;
-            unfinished.missing = unfinished.missing.saturating_sub(bytes.len() as u64);
+            let missing = unfinished.missing.checked_sub(bytes.len() as u64);
+            unfinished.missing = missing.ok_or(ErrorKind::FileTooLarge)?;
             if unfinished.missing == 0 {
                 unfinished.file.sync_all()?;
                 fs::rename(partial(&unfinished.path), &unfinished.path)?;
@@ -243,10 +274,7 @@ mod directory {
     /// Leaves nothing half written.
     impl Drop for DirectorySink {
         fn drop(&mut self) {
-            if let Some(unfinished) = self.unfinished.take() {
-                // Where it cannot be removed, its name says what it is.
-                let _ = fs::remove_file(partial(&unfinished.path));
-            }
+            self.discard();
         }
     }
 
@@ -258,6 +286,9 @@ mod directory {
 
     impl Sink for DirectorySink {
         async fn begin(&mut self, file: &str, size: u64) -> Result<()> {
+            if !is_inside(file) {
+                return Err(Error::internal(format!("{file:?} does not lie in the folder that is written")));
+            }
             let path = self.path.join(file);
             self.begin_file(path, size).map_err(|error| unwritable(&self.path, file, &error))
         }
@@ -287,8 +318,7 @@ mod directory {
         }
 
         async fn open(&self, file: &str) -> Result<Option<DirectoryFile>> {
-            // Some names come out of files; none may lead elsewhere.
-            if Path::new(file).components().any(|part| !matches!(part, Component::Normal(_))) {
+            if !is_inside(file) {
                 return Ok(None);
             }
             let path = self.path.join(file);

@@ -5,14 +5,16 @@
  * @module
  */
 
-import init, { Engine } from './wasm/specter_web.js';
+import init, { Engine, Sha256 } from './wasm/specter_web.js';
 import { abortError, untilAborted } from './abort.js';
+import { withFolder } from './cache/ready.js';
+import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
-import { openFolder } from './folder.js';
 import { describeAdapter, requireWebGpu } from './webgpu.js';
 
+/** @import { Place } from './folder.js' */
 /** @import { Call, EngineHandle, Outcome } from './protocol.js' */
-/** @import { OnProgress } from './types.js' */
+/** @import { Dtype, OnProgress, Store } from './types.js' */
 
 /** @typedef {{ signal: AbortSignal, onProgress: OnProgress }} CallContext */
 
@@ -26,6 +28,8 @@ const crash = new AbortController();
 export class LocalEngine {
   /** @type {Engine | null} */
   #engine = null;
+  /** @type {Store | null} */
+  #store = null;
   /** Settles when the last call in line has left the engine. */
   #line = Promise.resolve();
   /** Fires when the engine is disposed of. */
@@ -78,7 +82,8 @@ export class LocalEngine {
    */
   async #perform(call, context) {
     if (call.type === 'load') {
-      this.#engine = await loadEngine(call, context);
+      this.#store = storeFor(call.cache);
+      this.#engine = await loadEngine(call, this.#store, context);
       return { info: this.#engine.info() };
     }
     const engine = this.#engine;
@@ -86,7 +91,7 @@ export class LocalEngine {
     const shouldStop = () => context.signal.aborted;
     switch (call.type) {
       case 'loadAdapter':
-        await engine.loadAdapter(call.name, openFolder(call.place, context), shouldStop);
+        await loadAdapter(engine, call.name, call.place, this.#store, context);
         return { info: engine.info() };
       case 'unloadAdapter':
         engine.unloadAdapter(call.name);
@@ -165,18 +170,30 @@ export class LocalEngine {
 }
 
 /**
+ * @param {import('./protocol.js').LoadCall['cache']} cache
+ * @returns {Store | null}
+ */
+function storeFor(cache) {
+  if (typeof cache === 'boolean') return cache ? browserStore : null;
+  return cache instanceof MessagePort ? storeBehind(cache) : cache;
+}
+
+/**
  * @param {import('./protocol.js').LoadCall} call
+ * @param {Store | null} store
  * @param {CallContext} context
  * @returns {Promise<Engine>}
  */
-async function loadEngine({ model, adapters, options }, context) {
+async function loadEngine({ model, adapters, options }, store, context) {
   const { signal, onProgress } = context;
   const shouldStop = () => signal.aborted;
   requireWebGpu(options.device);
   const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
-  const engine = await Engine.load(openFolder(model, context), { ...options, adapter, onProgress, shouldStop });
+  const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) =>
+    Engine.load(folder, { ...options, adapter, onProgress, shouldStop }),
+  );
   try {
-    for (const [name, place] of adapters) await engine.loadAdapter(name, openFolder(place, context), shouldStop);
+    for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     if (signal.aborted) throw abortError(signal);
     return engine;
   } catch (error) {
@@ -184,6 +201,37 @@ async function loadEngine({ model, adapters, options }, context) {
     if (!isTrap(error) && !crash.signal.aborted) engine.free();
     throw error;
   }
+}
+
+/**
+ * @param {Engine} engine
+ * @param {string} name
+ * @param {Place} place
+ * @param {Store | null} store
+ * @param {CallContext} context
+ * @returns {Promise<void>}
+ */
+function loadAdapter(engine, name, place, store, context) {
+  return readyFolder(place, 'adapter', store, context, (folder) => engine.loadAdapter(name, folder, () => context.signal.aborted));
+}
+
+/**
+ * @template T
+ * @param {Place} place
+ * @param {Dtype | 'adapter'} dtype
+ * @param {Store | null} store
+ * @param {CallContext} context
+ * @param {(folder: import('./wasm/specter_web.js').Folder) => Promise<T>} use
+ * @returns {Promise<T>}
+ */
+function readyFolder(place, dtype, store, context, use) {
+  const shouldStop = () => context.signal.aborted;
+  const convert = (
+    /** @type {import('./wasm/specter_web.js').Folder} */ folder,
+    /** @type {import('./wasm/specter_web.js').FolderSink} */ sink,
+    /** @type {import('./wasm/specter_web.js').EngineConvertOptions} */ options,
+  ) => Engine.convert(folder, sink, { ...options, shouldStop });
+  return withFolder(place, dtype, { ...context, Sha256, store, convert }, use);
 }
 
 /** @type {Promise<unknown> | null} */

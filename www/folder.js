@@ -8,14 +8,16 @@
  */
 
 import { abortError } from './abort.js';
+import { blobFile } from './blob.js';
 import { SpecterError } from './errors.js';
+import { openHttpFile } from './http.js';
 
 /** @import { OnProgress, Source } from './types.js' */
 
 /**
  * A source after its address is settled; structured clone can carry it.
  *
- * @typedef {HttpPlace | FilesPlace | DirectoryPlace} Place
+ * @typedef {(HttpPlace | FilesPlace | DirectoryPlace) & { integrity?: Record<string, string> }} Place
  *
  * @typedef {object} HttpPlace
  * @property {'http'} kind
@@ -26,7 +28,7 @@ import { SpecterError } from './errors.js';
  * @typedef {object} FilesPlace
  * @property {'files'} kind
  * @property {string} name
- * @property {Map<string, File>} files  by path inside the folder
+ * @property {Map<string, Blob>} files  by path inside the folder
  *
  * @typedef {object} DirectoryPlace
  * @property {'directory'} kind
@@ -35,11 +37,32 @@ import { SpecterError } from './errors.js';
  */
 
 /**
- * A model's files; the engine asks by name. `open` gives `null` where the folder has no such file.
+ * A model's files; the engine asks by name. `open` gives `null` where the folder has no such file, `close` ends
+ * what is still being downloaded.
  *
  * @typedef {object} Folder
  * @property {string} name
- * @property {(file: string) => Promise<Blob | null>} open
+ * @property {(file: string) => Promise<SourceFile | null>} open
+ * @property {() => void} close
+ */
+
+/**
+ * A file that is read in pieces, in any order.
+ *
+ * @typedef {object} SourceFile
+ * @property {number} size
+ * @property {string | null} etag  the server's mark of this version of it, where it gives one
+ * @property {(start: number, end: number) => Promise<Uint8Array>} read  exactly these bytes, or a `SpecterError`
+ * @property {() => void} [close]  says that no more will be read
+ */
+
+/**
+ * What opening a folder needs of the engine's side.
+ *
+ * @typedef {object} FolderContext
+ * @property {AbortSignal} signal
+ * @property {OnProgress} onProgress
+ * @property {new () => { update(bytes: Uint8Array): void, hex(): string, free(): void }} Sha256
  */
 
 /**
@@ -47,6 +70,7 @@ import { SpecterError } from './errors.js';
  * @property {string | URL} hub
  * @property {string} [revision]
  * @property {Record<string, string>} [headers]
+ * @property {Record<string, string>} [integrity]
  */
 
 const HUB_ID = /^(\w[\w.-]*(?:\/\w[\w.-]*)?)(?:@(\S+))?$/;
@@ -58,7 +82,43 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:/i;
  * @returns {Place}
  * @throws {SpecterError} `invalid-input` where `source` is none of the kinds of source
  */
-export function placeOf(source, { hub, revision = 'main', headers = {} }) {
+export function placeOf(source, { integrity, ...options }) {
+  const place = placeAt(source, options);
+  return integrity === undefined ? place : { ...place, integrity: checkedIntegrity(integrity) };
+}
+
+/**
+ * @param {unknown} integrity
+ * @returns {Record<string, string>}
+ * @throws {SpecterError} `invalid-option`
+ */
+function checkedIntegrity(integrity) {
+  if (!isPlainObject(integrity)) {
+    throw new SpecterError('invalid-option', 'integrity is an object: names of files with their SHA-256 hashes.');
+  }
+  const hashes = Object.entries(integrity).map(([file, hash]) => {
+    if (typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash)) return [file, hash.toLowerCase()];
+    throw new SpecterError('invalid-option', `integrity has no SHA-256 hash for ${file}: that is a string of 64 hexadecimal digits.`);
+  });
+  return Object.fromEntries(hashes);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isPlainObject(value) {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+/**
+ * @param {Source} source
+ * @param {PlaceOptions} options
+ * @returns {Place}
+ */
+function placeAt(source, { hub, revision = 'main', headers = {} }) {
   if (typeof source === 'string') {
     if (ABSOLUTE.test(source) || /^\.{0,2}\//.test(source) || source.endsWith('/')) {
       return httpPlace(source, headers);
@@ -80,11 +140,12 @@ export function placeOf(source, { hub, revision = 'main', headers = {} }) {
     return { kind: 'directory', name: source.name, handle: source };
   }
   if (Array.isArray(source) || (typeof FileList !== 'undefined' && source instanceof FileList)) {
-    return filesPlace(Array.from(/** @type {Iterable<unknown>} */ (source)));
+    return filesPlace(Array.from(/** @type {Iterable<unknown>} */ (source), namedFile));
   }
+  if (isPlainObject(source)) return filesPlace(Object.entries(source).map(namedBytes));
   throw new SpecterError(
     'invalid-input',
-    'A model or an adapter is read from a hub id, the address of a folder, an array of File, or a directory handle; this is none of them.',
+    'A model or an adapter is read from a hub id, the address of a folder, an array of File, an object of bytes by name, or a directory handle; this is none of them.',
   );
 }
 
@@ -107,55 +168,135 @@ function httpPlace(address, headers) {
 }
 
 /**
+ * @param {unknown} file
+ * @param {number} index
+ * @returns {[path: string, contents: Blob]}
+ */
+function namedFile(file, index) {
+  if (file instanceof File) return [file.webkitRelativePath || file.name, file];
+  throw new SpecterError('invalid-input', `Entry ${index} of the list of files is not a File.`);
+}
+
+/**
+ * @param {[path: string, bytes: unknown]} entry
+ * @returns {[path: string, contents: Blob]}
+ */
+function namedBytes([path, bytes]) {
+  if (bytes instanceof Blob) return [path, bytes];
+  const buffer = ArrayBuffer.isView(bytes) ? bytes.buffer : bytes;
+  if (buffer instanceof ArrayBuffer) return [path, new Blob([/** @type {ArrayBuffer | ArrayBufferView<ArrayBuffer>} */ (bytes)])];
+  throw new SpecterError('invalid-input', `${path} in the object of files is not a Uint8Array, an ArrayBuffer or a Blob.`);
+}
+
+/**
  * The folder is the one that holds the shallowest configuration file; a chosen directory's own name and
  * anything around the model fall away.
  *
- * @param {unknown[]} list
+ * @param {[path: string, contents: Blob][]} list
  * @returns {FilesPlace}
  */
 function filesPlace(list) {
-  const files = list.map((file, index) => {
-    if (file instanceof File) return file;
-    throw new SpecterError('invalid-input', `Entry ${index} of the list of files is not a File.`);
-  });
-  const paths = files.map((file) => file.webkitRelativePath || file.name);
   const depth = (/** @type {string} */ path) => path.split('/').length;
-  const marker = paths
+  const marker = list
+    .map(([path]) => path)
     .filter((path) => /(^|\/)(adapter_)?config\.json$/.test(path))
     .sort((a, b) => depth(a) - depth(b))[0];
   const root = marker ? marker.slice(0, marker.lastIndexOf('/') + 1) : '';
-  /** @type {Map<string, File>} */
-  const byPath = new Map();
-  files.forEach((file, index) => {
-    const path = /** @type {string} */ (paths[index]);
-    if (!path.startsWith(root)) return;
+  /** @type {Map<string, Blob>} */
+  const files = new Map();
+  for (const [path, contents] of list) {
+    if (!path.startsWith(root)) continue;
     const inside = path.slice(root.length);
-    if (byPath.has(inside)) {
+    if (files.has(inside)) {
       throw new SpecterError(
         'invalid-input',
         `Two of the chosen files are called ${inside}. Choose the files of one folder, or the folder itself.`,
         { file: inside },
       );
     }
-    byPath.set(inside, file);
-  });
-  return { kind: 'files', name: root.split('/').filter(Boolean).at(-1) ?? 'files', files: byPath };
+    files.set(inside, contents);
+  }
+  return { kind: 'files', name: root.split('/').filter(Boolean).at(-1) ?? 'files', files };
 }
 
 /**
  * @param {Place} place
- * @param {{ signal: AbortSignal, onProgress: OnProgress }} context
+ * @param {FolderContext} context
  * @returns {Folder}
  */
 export function openFolder(place, context) {
-  switch (place.kind) {
-    case 'http':
-      return { name: place.name, open: (file) => download(place, file, context) };
-    case 'files':
-      return { name: place.name, open: async (file) => place.files.get(file) ?? null };
-    case 'directory':
-      return { name: place.name, open: (file) => openInDirectory(place.handle, file) };
+  const closing = new AbortController();
+  const signal = AbortSignal.any([context.signal, closing.signal]);
+  /** @type {(SourceFile | null)[]} */
+  const opened = [];
+  return {
+    name: place.name,
+    async open(file) {
+      const source = await openFile(place, file, { ...context, signal });
+      opened.push(source);
+      return source;
+    },
+    close() {
+      for (const source of opened) source?.close?.();
+      closing.abort();
+    },
+  };
+}
+
+/** Bytes of a file that are hashed at a time. */
+const HASHED = 1 << 20;
+
+/**
+ * A file of a folder. One whose hash is known has been read and compared as a whole before it is given out.
+ *
+ * @param {Place} place
+ * @param {string} file
+ * @param {FolderContext} context
+ * @returns {Promise<SourceFile | null>}
+ */
+async function openFile(place, file, context) {
+  const { integrity = {}, name } = place;
+  const expected = Object.hasOwn(integrity, file) ? integrity[file] : undefined;
+  if (expected === undefined) return openUnchecked(place, file, context);
+  const hash = new context.Sha256();
+  try {
+    const source = await openUnchecked(place, file, { ...context, onBytes: (bytes) => hash.update(bytes) });
+    if (!source) throw new SpecterError('model-not-found', `${name} has no ${file}, which integrity has a hash for.`, { file });
+    const found = hash.hex();
+    if (found === expected) return source;
+    throw new SpecterError(
+      'corrupt-file',
+      `${name}/${file} is not the file that integrity names: its SHA-256 begins with ${found.slice(0, 12)} and not with ${expected.slice(0, 12)}. Nothing of it was used.`,
+      { file: `${name}/${file}` },
+    );
+  } finally {
+    hash.free();
   }
+}
+
+/**
+ * @param {Place} place
+ * @param {string} file
+ * @param {FolderContext & { onBytes?: (bytes: Uint8Array) => void }} context  `onBytes` is told the whole file first
+ * @returns {Promise<SourceFile | null>}
+ */
+async function openUnchecked(place, file, context) {
+  const { name: folder } = place;
+  if (place.kind === 'http') {
+    const url = new URL(place.base);
+    url.pathname += file.split('/').map(encodeURIComponent).join('/');
+    return openHttpFile(url, { ...context, folder, file, headers: place.headers });
+  }
+  const blob = place.kind === 'files' ? place.files.get(file) : await openInDirectory(place.handle, file);
+  if (!blob) return null;
+  const source = blobFile(blob, `${folder}/${file}`);
+  if (context.onBytes) {
+    for (let at = 0; at < blob.size; at += HASHED) {
+      if (context.signal.aborted) throw abortError(context.signal);
+      context.onBytes(await source.read(at, Math.min(at + HASHED, blob.size)));
+    }
+  }
+  return source;
 }
 
 /**
@@ -178,88 +319,4 @@ async function openInDirectory(handle, file) {
       cause,
     });
   }
-}
-
-/** Milliseconds between two progress reports of one download; a file arrives in thousands of pieces. */
-const REPORT_EVERY = 50;
-
-/** From this many bytes on, a body shorter than announced is a broken transfer and no compression header at work. */
-const CHECK_LENGTH_FROM = 1 << 20;
-
-/**
- * @param {HttpPlace} place
- * @param {string} file
- * @param {{ signal: AbortSignal, onProgress: OnProgress }} context
- * @returns {Promise<Blob | null>}
- */
-async function download(place, file, { signal, onProgress }) {
-  const url = new URL(place.base);
-  url.pathname += file.split('/').map(encodeURIComponent).join('/');
-  const address = url.origin === 'null' ? url.href : url.origin + url.pathname; // without a query, which may hold a key
-  try {
-    const response = await fetch(url, { headers: place.headers, signal });
-    if (!response.ok) {
-      await response.body?.cancel();
-      return refusal(response.status, address, file);
-    }
-    // Single-page hosts answer any path with their start page; no file of a model is HTML.
-    if (response.headers.get('content-type')?.startsWith('text/html')) {
-      await response.body?.cancel();
-      return null;
-    }
-    const length = Number(response.headers.get('content-length') ?? 0);
-    const total = response.headers.has('content-encoding') ? 0 : length;
-    let loaded = 0;
-    let reported = 0;
-    const report = () => onProgress({ phase: 'download', file, loaded, total, fromCache: false });
-    const counter = new TransformStream({
-      transform(/** @type {Uint8Array} */ chunk, controller) {
-        loaded += chunk.byteLength;
-        controller.enqueue(chunk);
-        if (performance.now() - reported < REPORT_EVERY) return;
-        reported = performance.now();
-        report();
-      },
-    });
-    // A Response collects the stream into a Blob, which browsers keep outside the script's memory.
-    const blob = response.body ? await new Response(response.body.pipeThrough(counter)).blob() : await response.blob();
-    if (total >= CHECK_LENGTH_FROM && blob.size < total) {
-      throw new SpecterError('network', `${address} ended after ${blob.size} of ${total} bytes. Try again.`, { file });
-    }
-    loaded = blob.size;
-    report();
-    return blob;
-  } catch (cause) {
-    if (signal.aborted) throw abortError(signal);
-    if (cause instanceof SpecterError) throw cause;
-    throw new SpecterError(
-      'network',
-      `${address} could not be read. Check the connection, and that its server allows requests from this page (CORS).`,
-      { file, cause },
-    );
-  }
-}
-
-/**
- * @param {number} status
- * @param {string} address
- * @param {string} file
- * @returns {null}
- */
-function refusal(status, address, file) {
-  if (status === 404 || status === 410) return null;
-  if (status === 401 || status === 403) {
-    throw new SpecterError(
-      'model-not-found',
-      `${address} may not be read (HTTP ${status}). Check that the model's name is right; a private or gated one needs an Authorization header in the option headers.`,
-      { file },
-    );
-  }
-  throw new SpecterError(
-    'network',
-    status === 429
-      ? `${address} was refused for now because of too many requests (HTTP 429). Wait a little and try again.`
-      : `${address} answered with HTTP ${status}. Try again later.`,
-    { file },
-  );
 }

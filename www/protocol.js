@@ -9,7 +9,13 @@
 
 /** @import { PlainError } from './errors.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Device, Dtype, Embeddings, Info, OnProgress, Paper, Pooling, Progress } from './types.js' */
+/** @import { Device, Dtype, Embeddings, Info, OnProgress, Paper, Pooling, Progress, Store } from './types.js' */
+
+/**
+ * What the engine knows of itself; the page adds what it knows of presets.
+ *
+ * @typedef {Omit<Info, 'preset' | 'similarity'>} EngineInfo
+ */
 
 /**
  * @typedef {object} EngineOptions
@@ -17,6 +23,9 @@
  * @property {Device} [device]
  * @property {number} [maxLength]
  * @property {number} [tokenBudget]
+ * @property {string} [template]
+ * @property {Pooling} [pooling]
+ * @property {boolean} [normalize]
  */
 
 /**
@@ -24,6 +33,7 @@
  * @property {'load'} type
  * @property {Place} model
  * @property {[name: string, place: Place][]} adapters
+ * @property {boolean | Store | MessagePort} cache  a store in the page is spoken to through a port
  * @property {EngineOptions} options
  *
  * @typedef {object} LoadAdapterCall
@@ -45,7 +55,7 @@
  * Every call's result: what is known of the engine afterwards and, from `embed`, the vectors.
  *
  * @typedef {object} Outcome
- * @property {Info} info
+ * @property {EngineInfo} info
  * @property {Embeddings} [embeddings]
  */
 

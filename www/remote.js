@@ -5,11 +5,12 @@
  */
 
 import { untilAborted } from './abort.js';
+import { serveStore } from './cache/store.js';
 import { SpecterError } from './errors.js';
 import { importEngine, startWorker } from './start.js';
 
-/** @import { Call, EngineHandle, FromWorker, Outcome, ToWorker } from './protocol.js' */
-/** @import { OnProgress } from './types.js' */
+/** @import { Call, EngineHandle, FromWorker, LoadCall, Outcome, ToWorker } from './protocol.js' */
+/** @import { OnProgress, Store } from './types.js' */
 
 /**
  * What both ends of a worker have in common.
@@ -73,7 +74,11 @@ export class RemoteEngine {
     /** @type {Promise<Outcome>} */
     const answer = new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject, onProgress });
-      this.#post({ id, type: 'call', call });
+      const store = call.type === 'load' && typeof call.cache === 'object' ? call.cache : null;
+      if (!store) return this.#post({ id, type: 'call', call });
+      const { port1, port2 } = new MessageChannel();
+      serveStore(/** @type {Store} */ (store), port1);
+      this.#post({ id, type: 'call', call: { .../** @type {LoadCall} */ (call), cache: port2 } }, [port2]);
     });
     try {
       return await untilAborted(answer, signal);
@@ -100,9 +105,12 @@ export class RemoteEngine {
     this.#worker.terminate();
   }
 
-  /** @param {ToWorker} message */
-  #post(message) {
-    this.#worker.postMessage(message);
+  /**
+   * @param {ToWorker} message
+   * @param {Transferable[]} [transfer]
+   */
+  #post(message, transfer = []) {
+    this.#worker.postMessage(message, transfer);
   }
 
   /** @param {FromWorker} message */

@@ -5,18 +5,23 @@
  */
 
 import { abortError, untilAborted } from './abort.js';
+import { ModelCache } from './cache/models.js';
+import { checkCache, checkChoice, checkCount, checkKind, checkNames, checkPapers, checkTemplate } from './checks.js';
 import { SpecterError } from './errors.js';
-import { placeOf } from './folder.js';
+import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
 import { requireWebGpu } from './webgpu.js';
 
-/** @import { Call, EngineHandle, Outcome } from './protocol.js' */
+/** @import { NamedPreset } from './places.js' */
+/** @import { Call, EngineHandle, EngineInfo, Outcome } from './protocol.js' */
 
-export { SpecterError };
+export { ModelCache, SpecterError };
 
 /** @typedef {import('./errors.js').SpecterErrorCode} SpecterErrorCode */
 /** @typedef {import('./types.js').AdapterOptions} AdapterOptions */
+/** @typedef {import('./types.js').AdapterSource} AdapterSource */
+/** @typedef {import('./types.js').CachedModel} CachedModel */
 /** @typedef {import('./types.js').Device} Device */
 /** @typedef {import('./types.js').Dtype} Dtype */
 /** @typedef {import('./types.js').Embeddings} Embeddings */
@@ -27,9 +32,9 @@ export { SpecterError };
 /** @typedef {import('./types.js').Paper} Paper */
 /** @typedef {import('./types.js').Pooling} Pooling */
 /** @typedef {import('./types.js').Progress} Progress */
+/** @typedef {import('./types.js').Similarity} Similarity */
 /** @typedef {import('./types.js').Source} Source */
-
-const DEFAULT_HUB = 'https://huggingface.co';
+/** @typedef {import('./types.js').Store} Store */
 
 /**
  * A loaded model. Instances are independent: each has its own worker and device.
@@ -46,12 +51,21 @@ const DEFAULT_HUB = 'https://huggingface.co';
  * await specter.dispose();
  */
 export class Specter {
+  /**
+   * What earlier loads have stored here, unless they were given a store of their own.
+   *
+   * @example
+   * for (const { name, bytes } of await Specter.cache.list()) console.log(name, bytes);
+   * await Specter.cache.delete('specter2');
+   */
+  static cache = new ModelCache();
+
   /** @type {EngineHandle} */
   #engine;
-  /** @type {Info} */
+  /** @type {EngineInfo} */
   #info;
-  /** @type {string | URL} */
-  #hub;
+  /** For adapters that come later. */
+  #origin;
   #closing = new AbortController();
   /** @type {Promise<void> | null} */
   #disposal = null;
@@ -59,45 +73,48 @@ export class Specter {
   /**
    * @private
    * @param {EngineHandle} engine
-   * @param {Info} info
-   * @param {string | URL} hub
+   * @param {EngineInfo} info
+   * @param {{ preset: NamedPreset | null, hub: string | URL }} origin
    */
-  constructor(engine, info, hub) {
+  constructor(engine, info, origin) {
     this.#engine = engine;
     this.#info = info;
-    this.#hub = hub;
+    this.#origin = origin;
   }
 
   /**
    * Loads a model, and adapters with it. Fails as a whole: where anything cannot be loaded, nothing stays.
    *
-   * @param {Source} source
+   * @param {Source} source  also the name of a preset, such as `'specter2'`
    * @param {LoadOptions} [options]
    * @returns {Promise<Specter>}
    * @throws {SpecterError}
    */
   static async load(source, options = {}) {
     checkNames('Specter.load', options, [
-      'adapters', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'hub', 'revision', 'headers', 'onProgress', 'signal',
+      'adapters', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
+      'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
     ]);
-    const { adapters = {}, dtype, device, worker = true, maxLength, tokenBudget, hub = DEFAULT_HUB, revision, headers } = options;
+    const { dtype, device, worker = true, maxLength, tokenBudget, hub = HUB, cache = true } = options;
+    const preset = presetOf(source);
+    const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
     const signal = options.signal ?? new AbortController().signal;
     if (signal.aborted) throw abortError(signal);
+    // All that can be known to be wrong before anything is downloaded.
     checkKind('dtype', dtype, 'string');
-    checkKind('device', device, 'string');
+    checkChoice('device', device, ['auto', 'webgpu', 'wasm']);
     checkCount('maxLength', maxLength);
     checkCount('tokenBudget', tokenBudget);
-    const model = placeOf(source, { hub, revision, headers });
+    checkTemplate(template);
+    checkChoice('pooling', pooling, ['cls', 'mean']);
+    checkKind('normalize', normalize, 'boolean');
+    checkCache(cache);
     /** @type {Call} */
     const call = {
       type: 'load',
-      model,
-      adapters: Object.entries(adapters).map(([name, from]) => {
-        const place = placeOf(from, { hub });
-        const sameOrigin = place.kind === 'http' && model.kind === 'http' && new URL(place.base).origin === new URL(model.base).origin;
-        return [name, sameOrigin ? { ...place, headers: headers ?? {} } : place];
-      }),
-      options: withoutUndefined({ dtype, device, maxLength, tokenBudget }),
+      ...placesOf(source, options),
+      cache,
+      options: withoutUndefined({ dtype, device, maxLength, tokenBudget, template, pooling, normalize }),
     };
     requireWebGpu(device);
 
@@ -106,7 +123,7 @@ export class Specter {
       try {
         const { info } = await engine.call(call, { signal, onProgress: reporter(options.onProgress) });
         if (signal.aborted) throw abortError(signal);
-        return new Specter(engine, info, hub);
+        return new Specter(engine, info, { preset, hub });
       } catch (error) {
         engine.terminate();
         throw error;
@@ -116,7 +133,7 @@ export class Specter {
     const engine = new LocalEngine();
     try {
       const { info } = await engine.call(call, { signal, onProgress: reporter(options.onProgress) });
-      return new Specter(engine, info, hub);
+      return new Specter(engine, info, { preset, hub });
     } catch (error) {
       // Frees an engine whose load an abort has overtaken, whenever it comes to its end.
       void engine.dispose();
@@ -155,19 +172,20 @@ export class Specter {
    * Loads an adapter beside those that are loaded. Switching between loaded adapters costs nothing.
    *
    * @param {string} name  what `embed` will call it
-   * @param {Source} source
+   * @param {Source} source  also the name of an adapter of the preset that the model was loaded by
    * @param {AdapterOptions} [options]
    * @returns {Promise<void>}
    * @throws {SpecterError}
    */
   async loadAdapter(name, source, options = {}) {
-    checkNames('loadAdapter', options, ['revision', 'headers', 'onProgress', 'signal']);
-    const { revision, headers } = options;
+    checkNames('loadAdapter', options, ['revision', 'headers', 'integrity', 'onProgress', 'signal']);
+    const { revision, headers, integrity } = options;
     checkKind('name', name, 'string');
+    const { preset, hub } = this.#origin;
     await this.#call(options, () => ({
       type: 'loadAdapter',
       name,
-      place: placeOf(source, { hub: this.#hub, revision, headers }),
+      place: adapterPlace(name, source, preset, { hub, revision, headers, integrity }),
     }));
   }
 
@@ -191,7 +209,8 @@ export class Specter {
    */
   info() {
     if (this.#closing.signal.aborted) throw abortError(this.#closing.signal);
-    return this.#info;
+    const { name = null, similarity = null } = this.#origin.preset ?? {};
+    return { ...this.#info, preset: name, similarity };
   }
 
   /**
@@ -220,81 +239,6 @@ export class Specter {
     this.#info = outcome.info;
     return outcome;
   }
-}
-
-/**
- * A misspelt option would otherwise be ignored without a word.
- *
- * @param {string} where
- * @param {object} options
- * @param {string[]} known
- */
-function checkNames(where, options, known) {
-  if (typeof options !== 'object' || options === null) {
-    throw new SpecterError('invalid-option', `The options of ${where} are an object.`);
-  }
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new SpecterError('invalid-option', `${where} has no option “${unknown}”. It has ${known.join(', ')}.`);
-  }
-}
-
-/**
- * @param {string} name
- * @param {number | undefined} value
- */
-function checkCount(name, value) {
-  if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
-    throw new SpecterError('invalid-option', `${name} is a whole number of tokens, at least 1; ${String(value)} is not.`);
-  }
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @param {'string' | 'boolean'} kind
- */
-function checkKind(name, value, kind) {
-  if (value !== undefined && typeof value !== kind) {
-    throw new SpecterError('invalid-option', `${name} is a ${kind}; it was given ${kindOf(value)}.`);
-  }
-}
-
-/**
- * The papers as plain strings and objects with nothing but a title and an abstract, which a message can carry.
- *
- * @param {unknown} papers
- * @returns {(string | Paper)[]}
- */
-function checkPapers(papers) {
-  const list = Array.isArray(papers) ? papers : [papers];
-  return list.map((paper, index) => {
-    const which = Array.isArray(papers) ? `papers[${index}]` : 'The paper';
-    if (typeof paper === 'string') return paper;
-    if (typeof paper !== 'object' || paper === null || Array.isArray(paper)) {
-      throw new SpecterError('invalid-input', `${which} is ${kindOf(paper)}. Give a string, or an object with a title and an abstract.`);
-    }
-    if (!('title' in paper) && !('abstract' in paper)) {
-      throw new SpecterError('invalid-input', `${which} has neither a title nor an abstract. Give at least one of them, or a plain string.`);
-    }
-    const { title = null, abstract = null } = /** @type {{ title?: unknown, abstract?: unknown }} */ (paper);
-    for (const [part, text] of Object.entries({ title, abstract })) {
-      if (text !== null && typeof text !== 'string') {
-        throw new SpecterError('invalid-input', `The ${part} of ${which} is ${kindOf(text)}. Give a string, or leave it out.`);
-      }
-    }
-    return /** @type {Paper} */ ({ title, abstract });
-  });
-}
-
-/**
- * @param {unknown} value
- * @returns {string}
- */
-function kindOf(value) {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 /**
- * A paper to embed. The engine joins title and abstract the way the model was trained:
- * `title [SEP] abstract`. Either may be missing. A plain string is embedded as it is.
+ * A paper to embed. The engine joins title and abstract by the model's template. Either may be missing. A plain
+ * string is embedded as it is.
  *
  * @typedef {object} Paper
  * @property {string | null} [title]
@@ -20,15 +20,46 @@
  * - the address of a folder: a `URL`, `'https://…'`, or a relative address, which begins with
  *   `./`, `../` or `/`, or ends with `/`;
  * - files a person chose: an array of `File` or a `FileList`, with or without `webkitRelativePath`;
+ * - files in memory: an object of bytes by file name;
  * - a `FileSystemDirectoryHandle`.
  *
- * @typedef {string | URL | readonly File[] | FileList | FileSystemDirectoryHandle} Source
+ * @typedef {string | URL | readonly File[] | FileList | FileSystemDirectoryHandle | Record<string, Uint8Array | ArrayBuffer | Blob>} Source
  */
 
 /**
- * How weights are kept on the device. `q8`: 8-bit integers in groups of 32 with a scale each.
+ * Where an adapter is read from: a source, or one with what is particular to it. With a model that is a preset, also
+ * the name of one of the preset's adapters, or `true` for the one of the same name.
  *
- * @typedef {'f32' | 'f16' | 'q8'} Dtype
+ * @typedef {Source | true | { source: Source, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} AdapterSource
+ */
+
+/**
+ * A model that is known by a short name, with how it was trained to be used.
+ *
+ * @typedef {object} Preset
+ * @property {string} description
+ * @property {string} id           on the hub
+ * @property {string} revision     a commit; the branch `main`, which may change, where no commit is known
+ * @property {Record<string, { id: string, revision: string }>} adapters
+ * @property {string} template
+ * @property {Pooling} pooling
+ * @property {boolean} normalize
+ * @property {Similarity} similarity
+ * @property {string} license      SPDX identifier
+ * @property {string} citation
+ */
+
+/**
+ * How vectors of a model are meant to be compared: by their distance (closer is more similar), the angle between
+ * them, or their dot product.
+ *
+ * @typedef {'euclidean' | 'cosine' | 'dot'} Similarity
+ */
+
+/**
+ * How weights are kept on the device. `q8`, `q4`: integers of 8 and 4 bits in groups of 32 with a scale each.
+ *
+ * @typedef {'f32' | 'f16' | 'q8' | 'q4'} Dtype
  */
 
 /**
@@ -45,15 +76,16 @@
  */
 
 /**
- * A step of a load or an embed. `loaded` and `total` count bytes in `download`, the model's layers in `weights`,
- * 0 of 1 and then 1 of 1 in `pipelines`, and documents in `embed`.
+ * A step of a load or an embed. `loaded` and `total` count bytes in `download`, the model's tensors in `weights`,
+ * and documents in `embed`. `waiting` for another tab that loads the same model, and `pipelines`, are 0 of 1 and then
+ * 1 of 1.
  *
  * @typedef {object} Progress
- * @property {'download' | 'weights' | 'pipelines' | 'embed'} phase
+ * @property {'waiting' | 'download' | 'weights' | 'pipelines' | 'embed'} phase
  * @property {string} [file]  the file being downloaded, as it is called in its folder
  * @property {number} loaded  how much is done, in the phase's unit
  * @property {number} total   of how much; 0 where the server does not say how long a file is
- * @property {boolean} [fromCache]  whether a download came from a cache of this package
+ * @property {boolean} [fromCache]  whether a download comes from what an earlier load has stored
  */
 
 /**
@@ -63,16 +95,48 @@
  */
 
 /**
+ * Where loads keep models between visits, in the place of the browser's own storage. What rejects is taken for
+ * a store that has no room or is not to be used; it never fails a load.
+ *
+ * @typedef {object} Store
+ * @property {(key: string) => Promise<Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | null>} get
+ * @property {(key: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} put
+ * @property {(key: string) => Promise<void>} delete
+ * @property {() => Promise<string[]>} keys
+ */
+
+/**
+ * A model or an adapter that is stored.
+ *
+ * @typedef {object} CachedModel
+ * @property {string} source     its address
+ * @property {string} name
+ * @property {Dtype | 'adapter'} dtype
+ * @property {number} bytes
+ * @property {boolean} complete  false: a load was interrupted, and the next one goes on from there
+ * @property {string} used       when it was last used, ISO 8601, to the day
+ */
+
+/**
  * @typedef {object} LoadOptions
- * @property {Record<string, Source>} [adapters]  adapters to load with the model, by the name `embed` will use
+ * @property {Record<string, AdapterSource>} [adapters]  adapters to load with the model, by the name `embed` will
+ *   use; default those of the preset, if it is one, else none
  * @property {Dtype} [dtype]        default `'q8'`
  * @property {Device} [device]      default `'auto'`
  * @property {boolean} [worker]     run in a worker of its own; default `true`
  * @property {number} [maxLength]   tokens kept of a document; default what the model's files say, at most 512
  * @property {number} [tokenBudget] tokens in one batch on the device
+ * @property {string} [template]    how a paper becomes a text: `{title}`, `{abstract}`, and `{sep}` for the tokenizer's
+ *   separator; default that of the preset, else `{title}{sep}{abstract}`
+ * @property {Pooling} [pooling]    where `embed` is not told; default that of the preset, else what the model's files say
+ * @property {boolean} [normalize]  the same
  * @property {string | URL} [hub]   base address for hub ids; default `https://huggingface.co`
- * @property {string} [revision]    revision of the model, where `source` is a hub id that names none; default `main`
- * @property {Record<string, string>} [headers]  sent with requests to the model's own origin, and nowhere else
+ * @property {string} [revision]    revision of the model, where `source` is a hub id that names none; default that of
+ *   the preset, else `main`
+ * @property {Record<string, string>} [headers]  for the model's own origin; where that sends a request elsewhere, browsers leave out Authorization and pass on any other
+ * @property {Record<string, string>} [integrity]  SHA-256 of the model's files, by name: those that differ are refused
+ * @property {boolean | Store} [cache]  keep what is downloaded for the next visit; default `true`, in the browser's
+ *   own storage. Then the source is not asked again, not even whether it has changed
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
  */
@@ -81,6 +145,7 @@
  * @typedef {object} AdapterOptions
  * @property {string} [revision]    revision, where `source` is a hub id that names none; default `main`
  * @property {Record<string, string>} [headers]  sent with requests for this adapter
+ * @property {Record<string, string>} [integrity]  SHA-256 of its files, by name
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
  */
@@ -88,8 +153,8 @@
 /**
  * @typedef {object} EmbedOptions
  * @property {string | null} [adapter]  name of a loaded adapter; default none
- * @property {Pooling} [pooling]        default what the model's files say, else `'cls'`
- * @property {boolean} [normalize]      scale each vector to length 1; default what the model's files say, else `false`
+ * @property {Pooling} [pooling]        default what was said at load, else what the model's files say, else `'cls'`
+ * @property {boolean} [normalize]      scale each vector to length 1; default the same, else `false`
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
  */
@@ -116,6 +181,9 @@
  * @property {number} maxLength     tokens kept of a document
  * @property {Pooling} pooling      used where `embed` is not told
  * @property {boolean} normalize    used where `embed` is not told
+ * @property {string} template      how a paper becomes a text
+ * @property {string | null} preset
+ * @property {Similarity | null} similarity  how vectors of the preset are meant to be compared
  * @property {string[]} adapters    names of the loaded adapters
  * @property {DeviceInfo} device
  * @property {KernelInfo[]} kernels
@@ -140,11 +208,12 @@
  */
 
 /**
- * Bytes on the device.
+ * In bytes.
  *
  * @typedef {object} MemoryInfo
- * @property {number} weights
- * @property {number} activations
+ * @property {number} weights      on the device
+ * @property {number} activations  on the device
+ * @property {number} heap         of WebAssembly, all models of one worker or page together
  */
 
 export {};

@@ -26,13 +26,20 @@ export function requireWebGpu(device) {
  *
  * @param {import('./types.js').Device} [device]
  * @returns {Promise<{ name: string, vendor: string } | undefined>} `undefined` where the browser does not say
+ * @throws {SpecterError} `webgpu-unavailable` where there is none
  */
 export async function describeAdapter(device) {
   if (device === 'wasm') return undefined;
   /** @type {GPU | undefined} */
   const gpu = Reflect.get(navigator, 'gpu');
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
-  const told = (/** @type {keyof GPUAdapterInfo} */ key) => String(adapter?.info?.[key] ?? '').trim();
+  if (!adapter) {
+    throw new SpecterError(
+      'webgpu-unavailable',
+      "This browser offers WebGPU but no graphics adapter for it. Check that hardware acceleration is on in its settings. The option device: 'wasm' does without, and is much slower.",
+    );
+  }
+  const told = (/** @type {keyof GPUAdapterInfo} */ key) => String(adapter.info?.[key] ?? '').trim();
   const vendor = told('vendor');
   const name = [told('description') || told('device'), told('architecture')].filter(Boolean).join(', ') || vendor;
   return name ? { name, vendor } : undefined;

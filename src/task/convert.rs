@@ -196,8 +196,12 @@ async fn write_weights<F: File, P: File>(
                     && previous.is_whole(name)
                     && (!format.has_groups() || previous.is_whole(&scales_key(name)))
             });
+            let converted = match converted {
+                Some(previous) => previous.rows(name, rows.clone()).await.ok(),
+                None => None,
+            };
             let block = match converted {
-                Some(previous) => previous.rows(name, rows).await?,
+                Some(block) => block,
                 None => checkpoint.rows_in(name, rows, format).await?,
             };
             let (values, block_scales) = block.into_bytes();

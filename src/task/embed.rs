@@ -106,16 +106,6 @@ impl<B: Backend> Specter<B> {
         let tokenizer =
             Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, options.max_length)
                 .await?;
-        if tokenizer.vocabulary_size() > config.vocabulary_size {
-            return Err(Error::corrupt(
-                format!("{}/tokenizer.json", folder.name()),
-                format!(
-                    "it has tokens up to id {}, but the model has {} word embeddings",
-                    tokenizer.vocabulary_size() - 1,
-                    config.vocabulary_size
-                ),
-            ));
-        }
         let encoder = Encoder::load(folder, config, options.format, backend, on_tensor).await?;
         Ok(Self {
             name: folder.name().to_owned(),

@@ -176,6 +176,12 @@ impl Tokenizer {
         }
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
         inner.with_truncation(Some(truncation)).map_err(|error| Error::corrupt(&file, error.to_string()))?;
+        let largest = inner.get_vocab(true).values().copied().max().unwrap_or(0);
+        if largest as usize >= embeddings {
+            let problem =
+                format!("it has tokens up to id {largest}, but the model has {embeddings} word embeddings");
+            return Err(Error::corrupt(&file, problem));
+        }
         let tokenizer = Self { inner, file, separator, max_length, embeddings };
         // A tokenizer that does not work says so now, not at the first paper.
         tokenizer.encode("a")?;
@@ -214,12 +220,6 @@ impl Tokenizer {
     pub fn max_length(&self) -> usize {
         self.max_length
     }
-
-    /// One more than the largest token id that can come out.
-    #[must_use]
-    pub fn vocabulary_size(&self) -> usize {
-        self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
-    }
 }
 
 /// The parts of a `tokenizer.json` and the types of each that are run.
@@ -238,7 +238,10 @@ fn tokenizer_file(bytes: &[u8], file: &str) -> Result<BertTokenizer> {
         let found = match parts.get(part) {
             None | Some(Value::Null) => continue,
             // Files of 2020 do not say the type of their model.
-            Some(value) => value.get("type").and_then(Value::as_str).unwrap_or("WordPiece"),
+            Some(value) if part == "model" => {
+                value.get("type").and_then(Value::as_str).unwrap_or("WordPiece")
+            }
+            Some(value) => value.get("type").and_then(Value::as_str).unwrap_or("of no type"),
         };
         if !types.contains(&found) {
             let runs = types.join(" or ");

@@ -111,9 +111,11 @@ impl<F: File> Checkpoint<F> {
     /// Whether all bytes of a tensor can be read already, where the file is still being written.
     pub(crate) fn is_whole(&self, tensor: &str) -> bool {
         self.tensors.get(tensor).is_some_and(|stored| {
-            let values: usize = stored.shape.iter().product();
-            let end = stored.region.position() + (values * stored.dtype.bits() / 8) as u64;
-            end <= self.file.available()
+            let bits = stored
+                .shape
+                .iter()
+                .fold(stored.dtype.bits(), |bits, &length| bits.saturating_mul(length as u64));
+            stored.region.position().saturating_add(bits / 8) <= self.file.available()
         })
     }
 
@@ -143,9 +145,10 @@ impl<F: File> Checkpoint<F> {
     /// The rows of a tensor in blocks of about a mebibyte, a multiple of four rows as kernels tile by four.
     pub(crate) fn blocks(&self, tensor: &str) -> impl Iterator<Item = Range<usize>> + use<F> {
         let shape = self.shape(tensor).unwrap_or_default();
-        let rows = shape.first().copied().unwrap_or(1);
-        let step = (BLOCK_BYTES / columns(shape).max(1).saturating_mul(4)).max(1).next_multiple_of(4);
-        (0..rows).step_by(step).map(move |start| start..rows.min(start + step))
+        let columns = columns(shape);
+        let rows = if columns == 0 { 0 } else { shape.first().copied().unwrap_or(1) };
+        let step = (BLOCK_BYTES / columns.max(1).saturating_mul(4)).max(1).next_multiple_of(4);
+        (0..rows).step_by(step).map(move |start| start..rows.min(start.saturating_add(step)))
     }
 
     /// Some rows of a matrix, in the nearest format to that of the file.

@@ -29,7 +29,7 @@ pub enum Dtype {
 
 impl Dtype {
     /// Bits of a value, where it is known.
-    pub(crate) fn bits(self) -> usize {
+    pub(crate) fn bits(self) -> u64 {
         match self {
             Self::U4 => 4,
             Self::I8 => 8,

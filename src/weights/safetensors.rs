@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use super::checkpoint::scales_key;
 use super::index::{Dtype, Stored};
 use crate::error::{Error, Result};
 use crate::folder::File;
@@ -38,7 +39,14 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
     let tensors = metadata.offset_keys().into_iter().filter_map(|key| {
         let info = metadata.info(&key)?;
         let offset = data_start + info.data_offsets.0 as u64;
-        let dtype = dtype(info.dtype);
+        // Bytes are weights of ours where their scales are beside them.
+        let has_scales = metadata.info(&scales_key(&key)).is_some();
+        let dtype = match (info.dtype, has_scales) {
+            (safetensors::Dtype::I8, true) => Dtype::I8,
+            // Pairs of 4 bits, of which a shape counts both.
+            (safetensors::Dtype::U8, true) => Dtype::U4,
+            (other, _) => dtype(other),
+        };
         let mut shape = info.shape.clone();
         if let (Dtype::U4, Some(last)) = (dtype, shape.last_mut()) {
             *last = last.checked_mul(2)?;
@@ -83,12 +91,11 @@ fn dtype(dtype: safetensors::Dtype) -> Dtype {
         safetensors::Dtype::F32 => Dtype::F32,
         safetensors::Dtype::F16 => Dtype::F16,
         safetensors::Dtype::BF16 => Dtype::BF16,
-        safetensors::Dtype::I8 => Dtype::I8,
         safetensors::Dtype::I64 => Dtype::I64,
         safetensors::Dtype::F64 => Dtype::Other("f64"),
         safetensors::Dtype::I32 => Dtype::Other("i32"),
-        // Pairs of 4 bits, of which a shape counts both.
-        safetensors::Dtype::U8 => Dtype::U4,
+        safetensors::Dtype::I8 => Dtype::Other("i8"),
+        safetensors::Dtype::U8 => Dtype::Other("u8"),
         safetensors::Dtype::BOOL => Dtype::Other("bool"),
         _ => Dtype::Other("an uncommon dtype"),
     }

@@ -163,6 +163,14 @@ describe(`the demo page, in ${BROWSER}`, () => {
     await picture('4-failed');
   });
 
+  test('says what it has stored of models, and deletes it', async () => {
+    assert.match(await textOf('#stored-size'), /^2\d\.\d MB of models are stored/);
+    await page.click('#forget');
+    await page.waitForSelector('#stored', { hidden: true });
+    assert.match(await textOf('#status'), /^Deleted 2\d\.\d MB/);
+    assert.equal(await page.evaluate(async () => (await (await caches.open('specter-web')).keys()).length), 0);
+  });
+
   test('has said nothing on the console that is an error', () => {
     assert.deepEqual(complaints, []);
   });

@@ -1,5 +1,9 @@
 /** Files that are missing, damaged or not for this engine: each with its code, a sentence, and nothing left behind. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { BROWSER, changedHeader, changedJson, folderWith, foldersIn, stage, workersOf } from './stage.mjs';
@@ -143,11 +147,158 @@ describe(`a model with something wrong, in ${BROWSER}`, () => {
       await failureOf(Specter.load('two words')),
       await failureOf(Specter.load([new Blob()])),
       await failureOf(Specter.load([new File([], 'config.json'), new File([], 'config.json')])),
+      await failureOf(Specter.load({ 'config.json': '{}' })),
       await failureOf(Specter.load([])),
+      await failureOf(Specter.load({})),
     ]);
-    for (const failure of failures.slice(0, 4)) assert.equal(failure.code, 'invalid-input', failure.message);
-    assert.equal(failures[4].code, 'model-not-found', failures[4].message);
+    for (const failure of failures.slice(0, 5)) assert.equal(failure.code, 'invalid-input', failure.message);
+    for (const failure of failures.slice(5)) assert.equal(failure.code, 'model-not-found', failure.message);
+    assert.match(failures[4].message, /config\.json.*Uint8Array/);
     assert.equal(await workersOf(set.page, 0), 0);
+  });
+});
+
+describe(`the files of a model, in ${BROWSER}`, () => {
+  test('are read from bytes in memory, of every kind that holds bytes', async () => {
+    const same = await set.page.evaluate(async (contents) => {
+      const files = filesOf(contents);
+      const embedFrom = async (source) => {
+        const specter = await Specter.load(source, { dtype: 'f32' });
+        const rows = rowsOf(await specter.embed(['a text']));
+        await specter.dispose();
+        return JSON.stringify(rows);
+      };
+      const source = {};
+      for (const [index, file] of files.entries()) {
+        const buffer = await file.arrayBuffer();
+        // A view of a part of its buffer.
+        const around = new Uint8Array(buffer.byteLength + 20);
+        around.set(new Uint8Array(buffer), 10);
+        source[file.name] = [new Blob([buffer]), buffer, around.subarray(10, 10 + buffer.byteLength)][index % 3];
+      }
+      return (await embedFrom(source)) === (await embedFrom(files));
+    }, folderWith('tiny-bert'));
+    assert.ok(same);
+  });
+
+  test('are read from a directory handle, folders inside and all', async () => {
+    const outcome = await set.page.evaluate(async (contents) => {
+      const root = await navigator.storage.getDirectory();
+      const directory = await root.getDirectoryHandle('tiny', { create: true });
+      const write = async (folder, file) => {
+        const writable = await (await folder.getFileHandle(file.name, { create: true })).createWritable();
+        await writable.write(file);
+        await writable.close();
+      };
+      for (const file of filesOf(contents)) await write(directory, file);
+      const inside = await directory.getDirectoryHandle('1_Pooling', { create: true });
+      await write(inside, new File([JSON.stringify({ pooling_mode_mean_tokens: true })], 'config.json'));
+      const modules = [
+        { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' },
+        { idx: 1, name: '1', path: '1_Pooling', type: 'sentence_transformers.models.Pooling' },
+      ];
+      await write(directory, new File([JSON.stringify(modules)], 'modules.json'));
+
+      const specter = await Specter.load(directory, { dtype: 'f32' });
+      const { dims } = await specter.embed(['a text']);
+      const { pooling, model } = specter.info();
+      await specter.dispose();
+      await root.removeEntry('tiny', { recursive: true });
+      const gone = await failureOf(Specter.load(directory));
+      return { dims, pooling, gone, model };
+    }, folderWith('tiny-bert'));
+    assert.deepEqual([outcome.dims, outcome.pooling, outcome.model], [[1, 32], 'mean', 'tiny']);
+    assert.equal(outcome.gone.code, 'model-not-found', outcome.gone.message);
+  });
+
+  for (const [what, change] of /** @type {[string, (path: string) => void][]} */ ([
+    ['cut', (path) => truncateSync(path, 1000)],
+    ['deleted', (path) => rmSync(path)],
+  ])) {
+    test(`that was ${what} after it was chosen: corrupt-file, with its name`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'specter-web-'));
+      try {
+        const paths = Object.entries(folderWith('tiny-bert')).map(([name, contents]) => {
+          writeFileSync(join(folder, name), Buffer.from(contents, 'base64'));
+          return join(folder, name);
+        });
+        const input = await set.page.evaluateHandle(() => {
+          const input = document.createElement('input');
+          Object.assign(input, { type: 'file', multiple: true });
+          document.documentElement.append(input);
+          return input;
+        });
+        await /** @type {import('puppeteer-core').ElementHandle<HTMLInputElement>} */ (input).uploadFile(...paths);
+        const load = () => input.evaluate((input) => failureOf(Specter.load(input.files)));
+        assert.equal((await load()).code, 'none');
+        change(join(folder, WEIGHTS));
+        const failure = await load();
+        assert.equal(failure.code, 'corrupt-file', failure.message);
+        assert.ok(failure.file?.endsWith(WEIGHTS), `${failure.file}: ${failure.message}`);
+        await input.evaluate((input) => input.remove());
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+});
+
+describe(`files whose hashes are known, in ${BROWSER}`, () => {
+  /**
+   * @param {Record<string, string>} contents
+   * @param {unknown} integrity
+   */
+  const openAll = (contents, integrity) =>
+    set.page.evaluate(
+      async (contents, integrity) => {
+        const inHere = (path) => import(new URL(path, location.href).href);
+        const [{ placeOf, openFolder }, { default: init, Sha256 }] = await Promise.all([inHere('/folder.js'), inHere('/wasm/specter_web.js')]);
+        await init();
+        const { signal } = new AbortController();
+        const opening = async () => {
+          const place = structuredClone(placeOf(filesOf(contents), { hub: '', integrity }));
+          const folder = openFolder(place, { signal, onProgress: () => {}, Sha256 });
+          for (const file of new Set([...Object.keys(contents), ...Object.keys(place.integrity)])) await folder.open(file);
+        };
+        return failureOf(opening());
+      },
+      contents,
+      integrity,
+    );
+
+  const known = (/** @type {Record<string, string>} */ contents) =>
+    Object.fromEntries(
+      Object.entries(contents).map(([name, base64]) => [name, createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex')]),
+    );
+
+  test('are given where all match', async () => {
+    const contents = folderWith('tiny-bert');
+    // More than is hashed at a time.
+    contents['large.bin'] = Buffer.alloc(2_500_000, 7).toString('base64');
+    assert.equal((await openAll(contents, known(contents))).code, 'none');
+  });
+
+  test('and are others: corrupt-file, with both hashes', async () => {
+    const contents = folderWith('tiny-bert');
+    const hashes = known(contents);
+    const changed = folderWith('tiny-bert', { [WEIGHTS]: (bytes) => (bytes[bytes.length - 1] ^= 1, bytes) });
+    const failure = await openAll(changed, hashes);
+    assert.equal(failure.code, 'corrupt-file', failure.message);
+    assert.match(failure.message, new RegExp(`${WEIGHTS}.*${known(changed)[WEIGHTS].slice(0, 12)}.*${hashes[WEIGHTS].slice(0, 12)}`));
+  });
+
+  test('and are missing: model-not-found', async () => {
+    const contents = folderWith('tiny-bert');
+    const failure = await openAll(contents, { ...known(contents), 'merges.txt': '0'.repeat(64) });
+    assert.equal(failure.code, 'model-not-found', failure.message);
+    assert.equal(failure.file, 'merges.txt');
+  });
+
+  test('by anything but 64 hexadecimal digits: invalid-option', async () => {
+    for (const integrity of [null, 'a', [], { 'config.json': 1 }, { 'config.json': '0'.repeat(63) }, { 'config.json': 'g'.repeat(64) }]) {
+      const failure = await openAll({}, integrity);
+      assert.equal(failure.code, 'invalid-option', `${JSON.stringify(integrity)}: ${failure.message}`);
+    }
   });
 });
 

@@ -1,76 +1,78 @@
-/** Loading over the network, from a server that answers as a hub does, on another origin than the page's. */
+/** Loading over the network, from a server that answers as a hub does, on other origins than the page's. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
 
-import { BROWSER, folderWith, stage, workersOf } from './stage.mjs';
+import { startHub } from './hub/server.mjs';
+import { BROWSER, SITE, folderWith, foldersIn, stage, workersOf } from './stage.mjs';
 
 const set = stage();
+const WEIGHTS = 'model.safetensors';
 
-/** @type {Record<string, Record<string, string>>} */
-const REPOSITORIES = {
-  'org/tiny': folderWith('tiny-bert'),
-  'org/adapter': folderWith('tiny-bert/adapters/seq_bn'),
+/** @param {string} path  inside the fixtures */
+const repositoryOf = (path, changes = {}) =>
+  Object.fromEntries(Object.entries(folderWith(path, changes)).map(([name, contents]) => [name, Buffer.from(contents, 'base64')]));
+
+const TINY = repositoryOf('tiny-bert');
+const ADAPTER = repositoryOf('tiny-bert/adapters/seq_bn');
+
+/** The same model as PyTorch saved it. @param {string} file */
+const pickled = (file) => {
+  const { [WEIGHTS]: _, ...others } = TINY;
+  return { ...others, 'pytorch_model.bin': readFileSync(join(SITE, 'tests/fixtures/torch', file)) };
 };
 
-/** @typedef {{ method: string, path: string, authorization: string | undefined }} Asked */
-
-/** @type {Asked[]} */
-let asked = [];
-
-/** A hub on the loopback interface. Some of its organisations misbehave, each in its own way. */
-const hub = createServer((request, response) => {
-  const { method = '', url = '', headers } = request;
-  const cors = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': 'authorization' };
-  if (method === 'OPTIONS') {
-    response.writeHead(204, cors).end();
-    return;
+/**
+ * A safetensors file with so many bytes in its middle that no model asks for.
+ *
+ * @param {Buffer} bytes
+ * @param {number} more
+ */
+function inflated(bytes, more) {
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString('utf8'));
+  const data = bytes.subarray(8 + length);
+  const tensors = Object.values(header).filter((entry) => entry.data_offsets);
+  const middle = tensors.map(({ data_offsets: [start] }) => start).sort((a, b) => a - b)[tensors.length >> 1];
+  for (const entry of tensors) {
+    if (entry.data_offsets[0] >= middle) entry.data_offsets = entry.data_offsets.map((/** @type {number} */ at) => at + more);
   }
-  asked.push({ method, path: url, authorization: headers.authorization });
-  const answer = (/** @type {number} */ status, /** @type {Record<string, string | number>} */ more = {}, /** @type {Buffer | string} */ body = '') =>
-    response.writeHead(status, { ...cors, ...more }).end(body);
+  header.unused = { dtype: 'U8', shape: [more], data_offsets: [middle, middle + more] };
+  const text = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([size, text, data.subarray(0, middle), Buffer.alloc(more), data.subarray(middle)]);
+}
 
-  const [, organisation, name, place, revision, ...rest] = url.split('/');
-  const file = rest.join('/');
-  const contents = REPOSITORIES[`${organisation}/${name}`]?.[file];
-  if (organisation === 'private') return answer(401, {}, 'Invalid username or password.');
-  if (organisation === 'gated' && headers.authorization !== 'Bearer key') return answer(403);
-  if (organisation === 'broken') return answer(503);
-  if (organisation === 'busy') return answer(429);
-  if (organisation === 'app') return answer(200, { 'Content-Type': 'text/html; charset=utf-8' }, '<!doctype html>');
-  if (organisation === 'gone') return request.socket.destroy();
-  if (organisation === 'short') {
-    // Announces more than it sends.
-    const bytes = Buffer.from(REPOSITORIES['org/tiny']?.['config.json'] ?? '', 'base64');
-    response.writeHead(200, { ...cors, 'Content-Length': 4_000_000 });
-    response.write(bytes, () => request.socket.destroy());
-    return;
-  }
-  if (organisation === 'stored') {
-    const stored = REPOSITORIES[`org/${name}`]?.[decodeURIComponent(url.split('/').at(-1) ?? '')];
-    return stored ? answer(200, {}, Buffer.from(stored, 'base64')) : answer(404);
-  }
-  if (organisation === 'gated') {
-    const open = REPOSITORIES[`org/${name}`]?.[file];
-    return open ? answer(200, {}, Buffer.from(open, 'base64')) : answer(404);
-  }
-  if (contents === undefined || place !== 'resolve' || !['main', 'v1'].includes(revision ?? '')) return answer(404, {}, 'Entry not found');
-  // A hub sends large files from elsewhere.
-  if (file.endsWith('.safetensors')) return answer(302, { Location: `/stored/${name}/${file}` });
-  const bytes = Buffer.from(contents, 'base64');
-  answer(200, { 'Content-Length': bytes.length, 'Content-Type': 'text/plain' }, bytes);
-});
+/** @type {Awaited<ReturnType<typeof startHub>>} */
+let hub;
+before(async () => void (hub = await startHub()));
+after(() => hub.close());
+beforeEach(() => void (hub.log.length = 0));
 
-/** @type {string} */
-let address;
-before(async () => {
-  await new Promise((listening) => hub.listen(0, '127.0.0.1', () => listening(undefined)));
-  address = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (hub.address()).port}`;
-});
-after(() => {
-  hub.close();
-  hub.closeAllConnections();
-});
+/** Each test has repositories of its own, so that what one has stored serves no other. */
+let count = 0;
+const newId = (/** @type {string} */ name) => `org${++count}/${name}`;
+
+/**
+ * @param {Record<string, import('./hub/server.mjs').Contents>} files
+ * @param {import('./hub/server.mjs').Manners} [manners]
+ */
+function addModel(files = TINY, manners = {}) {
+  const id = newId('tiny');
+  return { id, base: hub.add(id, files, manners) };
+}
+
+function addAdapter() {
+  const id = newId('adapter');
+  hub.add(id, ADAPTER);
+  return id;
+}
+
+/** The files of a model with large weights, of which most are not needed. */
+const LARGE = { ...TINY, [WEIGHTS]: inflated(TINY[WEIGHTS], 12_000_000) };
 
 /**
  * Loads, embeds once, disposes.
@@ -79,19 +81,28 @@ after(() => {
  * @param {Record<string, unknown>} [options]
  */
 async function loadOnce(source, options = {}) {
-  asked = [];
   return set.page.evaluate(
     async (source, options) => {
       const steps = [];
       const specter = await Specter.load(source, { dtype: 'f32', ...options, onProgress: (step) => steps.push(step) });
-      const { dims } = await specter.embed(['a text']);
+      const embeddings = await specter.embed(['a text']);
       const info = specter.info();
       await specter.dispose();
-      return { dims, steps, info };
+      return { dims: embeddings.dims, rows: rowsOf(embeddings), steps, info };
     },
     source,
-    options,
+    { hub: hub.url, ...options },
   );
+}
+
+/** What the model computes that a person has chosen from the disk. */
+async function expectedRows() {
+  return set.page.evaluate(async (contents) => {
+    const specter = await Specter.load(filesOf(contents), { dtype: 'f32' });
+    const rows = rowsOf(await specter.embed(['a text']));
+    await specter.dispose();
+    return rows;
+  }, folderWith('tiny-bert'));
 }
 
 /**
@@ -99,102 +110,305 @@ async function loadOnce(source, options = {}) {
  * @param {Record<string, unknown>} [options]
  */
 async function failOnce(source, options = {}) {
-  const failure = await set.page.evaluate((source, options) => failureOf(Specter.load(source, options)), source, { hub: address, ...options });
+  const failure = await set.page.evaluate((source, options) => failureOf(Specter.load(source, options)), source, { hub: hub.url, ...options });
   assert.equal(await workersOf(set.page, 0), 0, 'a worker is left');
   return failure;
 }
 
 describe(`a model from a hub, in ${BROWSER}`, () => {
   test('is read by its id, redirects and all, with an adapter', async () => {
-    const { dims, info } = await loadOnce('org/tiny', { hub: address, adapters: { proximity: 'org/adapter' } });
+    const { id } = addModel();
+    const { dims, info } = await loadOnce(id, { adapters: { proximity: addAdapter() } });
     assert.deepEqual(dims, [1, 32]);
     assert.deepEqual(info.adapters, ['proximity']);
-    assert.ok(asked.some(({ path }) => path === '/org/tiny/resolve/main/config.json'));
-    assert.ok(asked.some(({ path }) => path === '/stored/tiny/model.safetensors'));
-    assert.ok(asked.every(({ method }) => method === 'GET'));
+    const asked = hub.log.map(({ server, path }) => `${server} ${path}`);
+    assert.ok(asked.includes(`hub /${id}/resolve/main/config.json`));
+    assert.ok(asked.includes(`cdn /${id}/resolve/main/${WEIGHTS}`));
+    assert.ok(hub.log.every(({ method }) => method === 'GET'));
   });
 
   test('tells how each download proceeds, to its last byte', async () => {
-    const { steps } = await loadOnce('org/tiny', { hub: `${address}/` });
-    for (const file of ['config.json', 'model.safetensors']) {
+    const { steps } = await loadOnce(addModel().id, { hub: `${hub.url}/` });
+    for (const file of ['config.json', WEIGHTS]) {
       const downloads = steps.filter((step) => step.phase === 'download' && step.file === file);
       assert.ok(downloads.length > 0, `no progress of ${file}`);
-      const size = Buffer.from(REPOSITORIES['org/tiny']?.[file] ?? '', 'base64').length;
-      assert.equal(downloads.at(-1).loaded, size);
-      assert.equal(downloads.at(-1).fromCache, false);
+      const { length } = TINY[file];
+      assert.deepEqual(downloads.at(-1), { phase: 'download', file, loaded: length, total: length, fromCache: false });
       downloads.reduce((before, { loaded }) => (assert.ok(loaded >= before), loaded), 0);
     }
     const counts = (/** @type {string} */ phase) =>
       steps.filter((step) => step.phase === phase).map(({ loaded, total }) => [loaded, total]);
-    assert.deepEqual(counts('weights').at(-1), [3, 3], 'the layers of the model');
+    const [loaded, total] = counts('weights').at(-1);
+    assert.ok(loaded === total && total > 0, 'all weights are loaded');
     assert.deepEqual(counts('pipelines'), [[0, 1], [1, 1]]);
   });
 
   test('is read at a revision, named in the id or as an option', async () => {
-    await loadOnce('org/tiny@v1', { hub: address });
-    assert.ok(asked.some(({ path }) => path === '/org/tiny/resolve/v1/config.json'));
-    await loadOnce('org/tiny', { hub: address, revision: 'v1', adapters: { a: 'org/adapter' } });
-    assert.ok(asked.some(({ path }) => path === '/org/tiny/resolve/v1/config.json'));
-    assert.ok(asked.some(({ path }) => path === '/org/adapter/resolve/main/adapter_config.json'));
+    const { id } = addModel();
+    const adapter = addAdapter();
+    await loadOnce(`${id}@v1`);
+    assert.ok(hub.log.some(({ path }) => path === `/${id}/resolve/v1/config.json`));
+
+    const { id: other } = addModel();
+    await loadOnce(other, { revision: 'v1', adapters: { a: adapter } });
+    assert.ok(hub.log.some(({ path }) => path === `/${other}/resolve/v1/config.json`));
+    assert.ok(hub.log.some(({ path }) => path === `/${adapter}/resolve/main/adapter_config.json`));
   });
 
   test('is read from the address of a folder, with or without its last slash', async () => {
     for (const end of ['', '/']) {
-      const { dims } = await loadOnce(`${address}/org/tiny/resolve/main${end}`);
+      const { base } = addModel();
+      const { dims } = await loadOnce(base.replace(/\/$/, end));
       assert.deepEqual(dims, [1, 32]);
     }
   });
 
   test('gets the given headers, which go to no other origin', async () => {
     const headers = { authorization: 'Bearer key' };
-    const { dims } = await loadOnce('gated/tiny', { hub: address, headers });
+    const { dims } = await loadOnce(addModel(TINY, { token: 'key' }).id, { headers });
     assert.deepEqual(dims, [1, 32]);
-    assert.ok(asked.every(({ authorization }) => authorization === 'Bearer key'));
+    for (const { server, method, authorization } of hub.log) {
+      if (method === 'GET') assert.equal(authorization, server === 'hub' ? 'Bearer key' : undefined);
+    }
+    assert.ok(hub.log.some(({ server }) => server === 'cdn'));
 
-    await loadOnce('/fixtures/tiny-bert/', { headers, adapters: { other: `${address}/org/adapter/resolve/main/` } });
-    assert.ok(asked.length > 0 && asked.every(({ authorization }) => authorization === undefined));
+    hub.log.length = 0;
+    const other = addAdapter();
+    await loadOnce('/fixtures/tiny-bert/', { headers, adapters: { other: `${hub.url}/${other}/resolve/main/` } });
+    assert.ok(hub.log.length > 0 && hub.log.every(({ authorization }) => authorization === undefined));
+  });
+
+  for (const file of ['tiny_bert.bin', 'tiny_bert_for_pretraining_2019.bin']) {
+    test(`is read from ${file}, as PyTorch saved it`, async () => {
+      const { rows } = await loadOnce(addModel(pickled(file)).id);
+      assert.deepEqual(rows, await expectedRows());
+    });
+  }
+
+  test('is read in pieces where it is large, and whatever is not needed stays away', async () => {
+    const { rows, steps } = await loadOnce(addModel(LARGE, { delay: 3 }).id);
+    assert.deepEqual(rows, await expectedRows());
+    const size = LARGE[WEIGHTS].length;
+    const downloads = steps.filter((step) => step.phase === 'download' && step.file === WEIGHTS);
+    assert.deepEqual([downloads.at(-1).loaded, downloads.at(-1).total], [size, size]);
+    assert.ok(hub.log.some(({ range }) => range), 'what is not needed is passed over');
+  });
+
+  test('survives a bad network: busy, slow, cut', async () => {
+    const expected = await expectedRows();
+    for (const manners of [
+      { status: 429, times: 3, retryAfter: '0' },
+      { status: 500, times: 2 },
+      { status: 0, times: 2 },
+      { cuts: [1000, 100_000, 2_000_000, LARGE[WEIGHTS].length - 1000] },
+      { ranges: false, cuts: [1000, 100_000] },
+      { length: false },
+      { gzip: true },
+      { expose: [], cuts: [1000, 3_000_000] },
+    ]) {
+      const { rows } = await loadOnce(addModel(LARGE, { ...manners, files: /safetensors$/ }).id);
+      assert.deepEqual(rows, expected, JSON.stringify(manners));
+    }
+  });
+});
+
+describe(`a model in blocks of some KB, in ${BROWSER}`, () => {
+  const published = foldersIn('published').map((name) => [`published ${name}`, repositoryOf(`published/${name}`)]);
+  for (const [what, files] of /** @type {[string, Record<string, Buffer>][]} */ ([
+    [WEIGHTS, TINY],
+    ['a zip file of PyTorch', pickled('tiny_bert.bin')],
+    ['a PyTorch file of 2019', pickled('tiny_bert_for_pretraining_2019.bin')],
+    ...published,
+  ])) {
+    test(`as ${what} is the same as in one piece, cuts and all`, async () => {
+      const { base } = addModel(files, { files: /\.(bin|safetensors)$/, cuts: [9000, 60_000, 61_000, 120_000] });
+      const { rows, steps } = await set.page.evaluate(async (base, contents) => {
+        const inHere = (path) => import(new URL(path, location.href).href);
+        const [{ openHttpFile }, { default: init, Engine }] = await Promise.all([inHere('/http.js'), inHere('/wasm/specter_web.js')]);
+        await init();
+        const embedFrom = async (folder) => {
+          const engine = await Engine.load(folder, { dtype: 'f32', device: 'wasm' });
+          const rows = rowsOf(await engine.embed(['a text'], {}));
+          engine.free();
+          return rows;
+        };
+        const steps = [];
+        const { signal } = new AbortController();
+        const open = (file) =>
+          openHttpFile(new URL(file, base), {
+            folder: 'tiny', file, headers: {}, signal, onProgress: (step) => steps.push(step), block: 2048, pause: 1,
+          });
+        const inMemory = new Map(filesOf(contents).map((file) => [file.name, file]));
+        const whole = async (name) => {
+          const file = inMemory.get(name);
+          if (!file) return null;
+          return { size: file.size, read: async (start, end) => new Uint8Array(await file.slice(start, end).arrayBuffer()) };
+        };
+        const rows = [await embedFrom({ name: 'blocks', open }), await embedFrom({ name: 'whole', open: whole })];
+        return { rows, steps };
+      }, base, Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, bytes.toString('base64')])));
+      assert.deepEqual(rows[0], rows[1]);
+      const weights = hub.log.filter(({ path, status }) => /\.(bin|safetensors)$/.test(path) && status < 300);
+      assert.ok(weights.length >= 2 && weights.length < 40, `${weights.length} requests`);
+      steps.forEach(({ loaded, total }) => assert.ok(loaded <= total));
+    });
+  }
+});
+
+describe(`a folder that is closed, in ${BROWSER}`, () => {
+  test('closes its connections', async () => {
+    const { base } = addModel(LARGE, { delay: 50 });
+    await set.page.evaluate(async (base) => {
+      const inHere = (path) => import(new URL(path, location.href).href);
+      const { placeOf, openFolder } = await inHere('/folder.js');
+      const { signal } = new AbortController();
+      globalThis.folder = openFolder(placeOf(base, { hub: '' }), { signal, onProgress: () => {} });
+      globalThis.file = await folder.open('model.safetensors');
+      await file.read(0, 10);
+      folder.close();
+    }, base);
+    await new Promise((passed) => setTimeout(passed, 500));
+    const { sent, closed } = hub.log.at(-1) ?? {};
+    assert.ok(closed && sent < LARGE[WEIGHTS].length, `${sent} bytes were sent`);
+    const failure = await set.page.evaluate(() => failureOf(file.read(5_000_000, 5_000_010)));
+    assert.equal(failure.code, 'aborted', failure.message);
   });
 });
 
 describe(`a server that gives no model, in ${BROWSER}`, () => {
+  /**
+   * Loads from a repository that misbehaves, which fails, and again when it is well.
+   *
+   * @param {Record<string, import('./hub/server.mjs').Contents>} files
+   * @param {import('./hub/server.mjs').Manners} manners
+   * @param {Record<string, unknown>} [options]
+   */
+  const failThenLoad = async (files, manners, options) => {
+    const { id, base } = addModel(files, manners);
+    const failure = await failOnce(id, options);
+    assert.match(failure.message, /[.!]$/, 'a sentence');
+    hub.add(id, TINY);
+    assert.deepEqual((await loadOnce(id)).dims, [1, 32], 'a second load');
+    return { ...failure, base };
+  };
+
   test('404: model-not-found', async () => {
-    const failure = await failOnce('org/nothing');
+    const failure = await failThenLoad({}, {});
     assert.equal(failure.code, 'model-not-found', failure.message);
     assert.equal(failure.file, 'config.json');
   });
 
-  for (const [organisation, status] of /** @type {const} */ ([['private', 401], ['gated', 403]])) {
+  for (const [manners, status] of /** @type {const} */ ([[{ token: 'key' }, 401], [{ status: 403 }, 403]])) {
     test(`${status}: model-not-found, with the address and what to do`, async () => {
-      const failure = await failOnce(`${organisation}/tiny`);
+      const failure = await failThenLoad(TINY, manners);
       assert.equal(failure.code, 'model-not-found', failure.message);
-      assert.match(failure.message, new RegExp(`${address}/${organisation}/tiny/resolve/main/`));
+      assert.ok(failure.message.includes(failure.base), failure.message);
       assert.match(failure.message, new RegExp(`${status}.*Authorization`, 's'));
     });
   }
 
-  for (const [organisation, status] of /** @type {const} */ ([['broken', 503], ['busy', 429]])) {
+  for (const status of [503, 429]) {
     test(`${status}: network, with the address`, async () => {
-      const failure = await failOnce(`${organisation}/tiny`);
+      const failure = await failThenLoad(TINY, { status });
       assert.equal(failure.code, 'network', failure.message);
-      assert.match(failure.message, new RegExp(`${address}/${organisation}/tiny/.*HTTP ${status}`));
+      assert.ok(failure.message.includes(failure.base), failure.message);
+      assert.match(failure.message, new RegExp(`HTTP ${status}`));
     });
   }
 
-  test('a connection that breaks: network, with the address', async () => {
-    for (const organisation of ['gone', 'short']) {
-      const failure = await failOnce(`${organisation}/tiny`);
+  for (const [what, manners] of /** @type {const} */ ([
+    ['before an answer', { status: 0 }],
+    ['always at the same byte', { cutEvery: 100, ranges: false }],
+    ['before the length that was announced', { lie: 4_000_000, ranges: false }],
+  ])) {
+    test(`a connection that breaks ${what}: network, with the address`, async () => {
+      const failure = await failThenLoad(TINY, manners);
       assert.equal(failure.code, 'network', failure.message);
-      assert.match(failure.message, new RegExp(`${address}/${organisation}/tiny/`));
-    }
+      assert.ok(failure.message.includes(failure.base), failure.message);
+      assert.match(failure.message, /connection/);
+    });
+  }
+
+  test('weights that change on the way: corrupt-file', async () => {
+    const manners = { cuts: [5_000_000], part: (/** @type {import('./hub/server.mjs').Part} */ { headers }) => (headers.ETag = '"other"') };
+    const failure = await failThenLoad(LARGE, manners);
+    assert.equal(failure.code, 'corrupt-file', failure.message);
+    assert.match(failure.message, /changed/);
   });
 
   test('a start page in place of every file: model-not-found', async () => {
-    const failure = await failOnce('app/tiny');
+    const failure = await failThenLoad(TINY, { html: true });
     assert.equal(failure.code, 'model-not-found', failure.message);
   });
 
   test('the same in the page itself', async () => {
-    const failure = await failOnce('private/tiny', { worker: false });
+    const failure = await failThenLoad(TINY, { token: 'key' }, { worker: false });
     assert.equal(failure.code, 'model-not-found', failure.message);
+  });
+});
+
+describe(`files whose hashes are known, in ${BROWSER}`, () => {
+  const sha256 = (/** @type {Buffer} */ bytes) => createHash('sha256').update(bytes).digest('hex');
+
+  /**
+   * Opens one file of a hub's folder whose hash is known, and reads its first bytes.
+   *
+   * @param {string} base
+   * @param {string} file
+   * @param {Record<string, string>} integrity
+   */
+  const openFrom = (base, file, integrity) =>
+    set.page.evaluate(
+      async (base, file, integrity) => {
+        const inHere = (path) => import(new URL(path, location.href).href);
+        const [{ placeOf, openFolder }, { default: init, Sha256 }] = await Promise.all([inHere('/folder.js'), inHere('/wasm/specter_web.js')]);
+        await init();
+        const { signal } = new AbortController();
+        const place = structuredClone(placeOf(base, { hub: '', integrity }));
+        const folder = openFolder(place, { signal, onProgress: () => {}, Sha256 });
+        let read;
+        const failure = await failureOf(folder.open(file).then(async (opened) => void (read = Array.from(await opened.read(0, 10)))));
+        folder.close();
+        return { ...failure, read };
+      },
+      base,
+      file,
+      integrity,
+    );
+
+  test('are given where they match, in either case of letters', async () => {
+    const { base } = addModel(LARGE, { cuts: [5_000_000] });
+    for (const file of ['config.json', WEIGHTS]) {
+      const hash = sha256(LARGE[file]);
+      for (const known of [hash, hash.toUpperCase()]) {
+        const { code, read } = await openFrom(base, file, { [file]: known });
+        assert.deepEqual([code, read], ['none', [...LARGE[file].subarray(0, 10)]]);
+      }
+    }
+  });
+
+  test('and are others: corrupt-file, with both hashes, and not a byte is given', async () => {
+    const { base } = addModel(LARGE);
+    for (const file of ['config.json', WEIGHTS]) {
+      const known = sha256(Buffer.from('something else'));
+      const { code, message, file: named, read } = await openFrom(base, file, { [file]: known });
+      assert.equal(code, 'corrupt-file', message);
+      assert.match(message, new RegExp(`${file}.*${sha256(LARGE[file]).slice(0, 12)}.*${known.slice(0, 12)}`));
+      assert.ok(named.endsWith(`/${file}`), named);
+      assert.equal(read, undefined);
+    }
+  });
+
+  test('and are missing: model-not-found', async () => {
+    const { base } = addModel();
+    const { code, message, file } = await openFrom(base, 'modules.json', { 'modules.json': sha256(Buffer.from('')) });
+    assert.equal(code, 'model-not-found', message);
+    assert.equal(file, 'modules.json');
+  });
+
+  test('leave the others as they are', async () => {
+    const { base } = addModel();
+    const { code } = await openFrom(base, 'config.json', { [WEIGHTS]: sha256(TINY[WEIGHTS]) });
+    assert.equal(code, 'none');
   });
 });

@@ -43,7 +43,7 @@ describe(`after a load, in ${BROWSER}`, () => {
 
       await page.evaluate(async (worker) => {
         const base = '/fixtures/tiny-bert/';
-        globalThis.tiny = await Specter.load(base, { worker, adapters: { one: `${base}adapters/seq_bn/` } });
+        globalThis.tiny = await Specter.load(base, { worker, cache: false, adapters: { one: `${base}adapters/seq_bn/` } });
       }, worker);
       const loaded = await fetched();
       assert.ok(loaded.some((name) => name.endsWith('tiny-bert/model.safetensors')), 'the watch sees what is fetched');

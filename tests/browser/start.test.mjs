@@ -17,7 +17,14 @@ const TRAPPING_ENGINE = `
   let trapped = false;
   function trap() { trapped = true; exports.trap(); }
   export default async function init() {}
+  export class Sha256 {}
   export class Engine {
+    static async convert({ name }) {
+      if (name !== 'trap') return;
+      function specter_web() { trap(); }
+      queueMicrotask(specter_web);
+      await new Promise(() => {});
+    }
     static async load() { return new Engine(); }
     async embed(papers) {
       if (papers[0] === 'at once') trap();
@@ -151,6 +158,19 @@ describe(`an engine that traps, in ${BROWSER}`, () => {
         assert.equal(await workersOf(page, 0), 0);
       }));
   }
+
+  test('while it stores a model lets go of it, so that others can', () =>
+    withPackage({ files }, async (page) => {
+      const failures = await page.evaluate(async () => {
+        addEventListener('error', (event) => event.preventDefault());
+        return [await failureOf(Specter.load('./trap/', { worker: false })), await failureOf(Specter.load('./trap/')), await failureOf(Specter.load('./trap/'))];
+      });
+      for (const failure of failures) {
+        assert.equal(failure.code, 'internal', failure.message);
+        assert.match(failure.message, /unreachable/);
+      }
+      assert.equal(await workersOf(page, 0), 0);
+    }));
 
   test('in the page is not used there again, and a worker still is', () =>
     withPackage({ files }, async (page) => {

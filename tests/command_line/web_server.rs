@@ -17,14 +17,15 @@ pub(crate) struct Manners {
     pub(crate) busy: usize,
     /// Answers 401 without this header.
     pub(crate) authorization: Option<&'static str>,
-    /// Sends the request elsewhere first.
+    /// Sends the request elsewhere first: to another path, or to another server.
     pub(crate) redirect: bool,
+    pub(crate) elsewhere: Option<&'static str>,
 }
 
 /// A running server; its thread ends with the test.
 pub(crate) struct WebServer {
     pub(crate) address: String,
-    /// `path range` of each request.
+    /// `path range` of each request, and `authorized` where it came with a key.
     pub(crate) log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -72,7 +73,8 @@ fn answer(
     };
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
     let range = header("range");
-    log.lock().expect("nobody panicked").push(format!("{path} {}", range.as_deref().unwrap_or("whole")));
+    let key = if header("authorization").or(header("x-key")).is_some() { " authorized" } else { "" };
+    log.lock().expect("nobody panicked").push(format!("{path} {}{key}", range.as_deref().unwrap_or("whole")));
 
     let mut head = |status: &str, more: &str| {
         stream.write_all(format!("HTTP/1.1 {status}\r\nConnection: close\r\n{more}\r\n").as_bytes())
@@ -85,9 +87,11 @@ fn answer(
         return head("401 Unauthorized", "Content-Length: 0\r\n");
     }
     if manners.redirect && !path.contains("/elsewhere/") {
-        return head("302 Found", &format!("Location: /elsewhere{path}\r\nContent-Length: 0\r\n"));
+        let server = manners.elsewhere.unwrap_or_default();
+        return head("302 Found", &format!("Location: {server}/elsewhere{path}\r\nContent-Length: 0\r\n"));
     }
-    let Some(bytes) = path.rsplit('/').next().and_then(|name| files.get(name)) else {
+    let name = path.split('?').next().and_then(|path| path.rsplit('/').next());
+    let Some(bytes) = name.and_then(|name| files.get(name)) else {
         return head("404 Not Found", "Content-Length: 0\r\n");
     };
     let range = range.filter(|_| !manners.no_ranges).and_then(|range| {

@@ -205,6 +205,17 @@ fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
                 conversion.run(&source, &mut resumed, |_, _| Ok(())).await.expect("it converts");
                 assert!(resumed == whole, "{format:?} from byte {available}");
             }
+            // What is whole is not read again: a bit that differs in it stays different.
+            let mut weights = whole.get("model.safetensors").expect("it has weights").to_vec();
+            let last = weights.len() - 4;
+            weights[last] ^= 1;
+            let mut previous = whole.clone();
+            previous.insert("model.safetensors", weights);
+            let previous = Interrupted(previous, size);
+            let mut resumed = MemoryFolder::new("converted", []);
+            let conversion = Conversion { format, previous: Some(&previous) };
+            conversion.run(&source, &mut resumed, |_, _| Ok(())).await.expect("it converts");
+            assert!(resumed == previous.0, "{format:?}");
         }
     });
 }
@@ -212,7 +223,7 @@ fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
 async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl Fn() -> B) {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     let documents = documents(&goldens);
-    for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999), (Format::Q4, 0.95)] {
+    for (format, bar) in [(Format::F16, 0.99999), (Format::Q8, 0.999), (Format::Q4, 0.9)] {
         let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
         let folder = directory(&format!("{MODEL}/adapters/seq_bn"));
         specter.load_adapter("seq_bn", &folder, || Ok(())).await.expect("it loads");
@@ -316,16 +327,19 @@ async fn every_published_dtype_and_key_spelling_is_read<B: Backend>(backend: imp
 async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     let documents = documents(&goldens);
-    let mut specter = load(&directory(MODEL), Format::Q8, 4096, backend()).await;
-    let mut oracle = load(&directory(MODEL), Format::Q8, 4096, Cpu::new()).await;
-    let mut last = Vec::new();
-    for layers in 0..=3 {
-        let options = EmbedOptions { layers: Some(layers), ..EmbedOptions::default() };
-        let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
-        let expected = oracle.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
-        assert!(largest_difference(&found.data, &expected.data) < 2e-5, "after layer {layers}");
-        assert_ne!(found.data, last, "layer {layers} does something");
-        last = found.data;
+    for format in Format::ALL {
+        let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
+        let mut oracle = load(&directory(MODEL), format, 4096, Cpu::new()).await;
+        let mut last = Vec::new();
+        for layers in 0..=3 {
+            let options = EmbedOptions { layers: Some(layers), ..EmbedOptions::default() };
+            let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+            let expected = oracle.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+            let difference = largest_difference(&found.data, &expected.data);
+            assert!(difference < 2e-5, "{format:?} after layer {layers}: {difference}");
+            assert_ne!(found.data, last, "layer {layers} does something");
+            last = found.data;
+        }
     }
 }
 

@@ -226,10 +226,10 @@ impl Operation for Linear {
 }
 
 fn linears() -> impl Strategy<Value = Linear> {
-    let shape = (1_usize..8, any::<bool>(), 0_usize..7).prop_map(|(blocks, part, first)| {
-        let outputs = blocks * 32;
-        let first = (first % blocks) * 32;
-        (outputs, part.then_some((first, outputs)))
+    let shape = (1_usize..8, any::<bool>(), 0_usize..7, 0_usize..7).prop_map(|(blocks, part, first, end)| {
+        let first = first % blocks;
+        let end = first + 1 + end % (blocks - first);
+        (blocks * 32, part.then_some((first * 32, end * 32)))
     });
     (shape, prop::sample::select(Activation::ALL.to_vec()), any::<bool>())
         .prop_map(|((outputs, range), activation, residual)| Linear { outputs, range, activation, residual })

@@ -30,6 +30,7 @@ const page = {
   adapterNote: part('adapter-note', HTMLElement),
   load: part('load', HTMLButtonElement),
   cancel: part('cancel', HTMLButtonElement),
+  stored: part('stored', HTMLElement),
   progress: part('progress', HTMLElement),
   progressLabel: part('progress-label', HTMLElement),
   progressBar: part('progress-bar', HTMLProgressElement),
@@ -160,7 +161,6 @@ async function load() {
     vectors.clear();
     const begin = performance.now();
     const loaded = await Specter.load(source, {
-      adapters: Object.fromEntries(choice.adapters.map((adapter) => [adapter.name, adapter.source])),
       signal: mineToEnd.signal,
       onProgress: showProgress,
     });
@@ -177,15 +177,24 @@ async function load() {
       loading = null;
       page.progress.hidden = true;
       showLoadButton();
+      void showStored();
     }
   }
 }
 
+/** What this page has stored of models, so that the next visit downloads nothing. */
+async function showStored() {
+  const size = await Specter.cache.size();
+  page.stored.hidden = size === 0;
+  part('stored-size', HTMLElement).textContent = `${bytes(size)} of models are stored in this browser.`;
+}
+
 /** @param {Progress} progress */
-function showProgress({ phase, file, loaded, total }) {
+function showProgress({ phase, file, loaded, total, fromCache }) {
   page.progress.hidden = false;
   page.progressLabel.textContent = {
-    download: `Downloading ${file ?? 'a file'}: ${bytes(loaded, total)}`,
+    waiting: 'Waiting for another tab that loads this model',
+    download: `${fromCache ? 'Reading' : 'Downloading'} ${file ?? 'a file'}: ${bytes(loaded, total)}`,
     weights: `Preparing layer ${Math.min(loaded + 1, total)} of ${total}`,
     pipelines: 'Compiling the kernels',
     embed: `Embedding: ${loaded} of ${total}`,
@@ -462,6 +471,10 @@ part('model-form', HTMLFormElement).addEventListener('submit', (event) => {
   void loadAndRefresh();
 });
 page.cancel.addEventListener('click', () => loading?.abort());
+part('forget', HTMLButtonElement).addEventListener('click', async () => {
+  say(`Deleted ${bytes(await Specter.cache.delete())}.`);
+  await showStored();
+});
 part('paper-form', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   void compare();
@@ -490,6 +503,7 @@ page.copy.addEventListener('click', async () => {
 
 showModelChoice();
 showPapers();
+void showStored();
 setState('idle');
 if (!('gpu' in navigator) || !navigator.gpu) {
   showNoWebGpu(

@@ -1,5 +1,7 @@
 /** The models that the page offers, and what is told about each. */
 
+import { presets } from '../presets.js';
+
 /** @import { Source } from '../specter.js' */
 
 /**
@@ -7,7 +9,6 @@
  * @property {string} name
  * @property {string} label
  * @property {string} note
- * @property {Source} source
  *
  * @typedef {object} ModelChoice
  * @property {string} id
@@ -17,27 +18,44 @@
  * @property {AdapterChoice[]} adapters  the first is chosen at the start
  */
 
+/** What the adapters of presets are for. @type {Record<string, { label: string, note: string }>} */
+const ADAPTERS = {
+  proximity: { label: 'Proximity', note: 'Papers that belong together lie close.' },
+  query: { label: 'Ad-hoc query', note: 'For short search queries against papers.' },
+  classification: { label: 'Classification', note: 'Features for sorting papers into fields.' },
+  regression: { label: 'Regression', note: 'Features for predicting numbers about papers.' },
+};
+
+/**
+ * @param {keyof typeof presets} id
+ * @param {string} label
+ * @returns {ModelChoice}
+ */
+function fromHub(id, label) {
+  const { description, adapters } = presets[id];
+  return {
+    id,
+    label: `${label}, from the Hugging Face hub`,
+    note: `${description} About 440 MB the first time.`,
+    source: id,
+    adapters: Object.keys(adapters).map((name) => ({ name, ...(ADAPTERS[name] ?? { label: name, note: '' }) })),
+  };
+}
+
 /** @type {ModelChoice[]} */
 export const MODELS = [
   {
     id: 'minilm',
     label: 'all-MiniLM-L6-v2, served with this page',
-    note: 'About 25 MB. A small encoder for sentences of any kind, and the quickest start.',
+    note: 'About 25 MB the first time. A small encoder for sentences of any kind, and the quickest start.',
     source: new URL('../models/all-MiniLM-L6-v2-q8/', import.meta.url),
     adapters: [],
   },
-  {
-    id: 'specter2',
-    label: 'SPECTER2, from the Hugging Face hub',
-    note: 'About 440 MB. Made for scientific papers, with an adapter for each kind of task.',
-    source: 'allenai/specter2_base',
-    adapters: [
-      { name: 'proximity', label: 'Proximity', note: 'Papers that belong together lie close.', source: 'allenai/specter2' },
-      { name: 'query', label: 'Ad-hoc query', note: 'For short search queries against papers.', source: 'allenai/specter2_adhoc_query' },
-      { name: 'classification', label: 'Classification', note: 'Features for sorting papers into fields.', source: 'allenai/specter2_classification' },
-      { name: 'regression', label: 'Regression', note: 'Features for predicting numbers about papers.', source: 'allenai/specter2_regression' },
-    ],
-  },
+  fromHub('specter2', 'SPECTER2'),
+  fromHub('specter2-2023', 'SPECTER2 of 2023'),
+  fromHub('specter', 'SPECTER'),
+  fromHub('scincl', 'SciNCL'),
+  fromHub('scibert', 'SciBERT'),
   {
     id: 'folder',
     label: 'A folder on this computer…',

@@ -28,12 +28,18 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let format = Format::from_name(&self.dtype)?;
-        let folder = Source::new(&self.model, &self.remote)?;
+        let (folder, _) = Source::new(&self.model, &self.remote)?;
         let own = Path::new(&self.model).canonicalize().ok();
         if own.is_some() && self.output.canonicalize().ok() == own {
             bail!(
                 "the output is the model's own folder; name another one, so that the published weights stay"
             );
+        }
+        // What is left of another model would be read together with this one.
+        if let Some(file) =
+            ["config.json", "adapter_config.json"].iter().find(|file| self.output.join(file).exists())
+        {
+            bail!("{} has a {file} already; name a new folder, or remove this one", self.output.display());
         }
         let mut sink = DirectorySink::new(&self.output);
         pollster::block_on(Conversion::new(format).run(&folder, &mut sink, |_, _| Ok(())))?;

@@ -17,7 +17,7 @@ use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::{Document, Template};
 use specter_web::weights::Format;
 
-use crate::source::{Remote, Source, preset};
+use crate::source::{Remote, Source};
 
 /// How many lines are embedded at a time when they come faster than they can be.
 const LINES: usize = 256;
@@ -27,7 +27,7 @@ pub(crate) struct Embed {
     /// A model: a directory, an address, a hub id or a preset.
     #[arg(long)]
     model: String,
-    /// An adapter: a directory, an address or a hub id.
+    /// An adapter: a directory, an address, a hub id, or one that the preset knows.
     #[arg(long)]
     adapter: Option<String>,
     #[command(flatten)]
@@ -42,12 +42,12 @@ pub(crate) struct Embed {
     /// Where to run.
     #[arg(long, value_enum, default_value = "auto")]
     device: Device,
-    /// cls or mean; without it, what the model's files say.
+    /// cls or mean; without it, what the preset or the model's files say.
     #[arg(long)]
     pooling: Option<String>,
-    /// Scale vectors to length 1; without it, what the model's files say.
-    #[arg(long)]
-    normalize: bool,
+    /// Scale vectors to length 1, or not; without it, what the preset or the model's files say.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    normalize: Option<bool>,
     /// Cut documents at this many tokens; without it, what the model's files say.
     #[arg(long)]
     max_length: Option<usize>,
@@ -122,23 +122,23 @@ impl Embed {
     }
 
     async fn run_on<B: Backend>(self, backend: B) -> anyhow::Result<()> {
-        let preset = preset(&self.model)?;
-        let (template, pooling, normalize) =
-            preset.map_or((None, None, None), |preset| (preset.template, preset.pooling, preset.normalize));
+        let (source, preset) = Source::new(&self.model, &self.remote)?;
+        let preset = preset.as_ref();
+        let template = self.template.or(preset.and_then(|preset| preset.template.clone()));
+        let pooling = self.pooling.or(preset.and_then(|preset| preset.pooling.clone()));
         let options = LoadOptions {
             format: Format::from_name(&self.dtype)?,
             max_length: self.max_length,
             token_budget: self.token_budget,
-            template: self.template.or(template).as_deref().map(Template::new).transpose()?,
-            pooling: self.pooling.or(pooling).as_deref().map(Pooling::from_name).transpose()?,
-            normalize: if self.normalize { Some(true) } else { normalize },
+            template: template.as_deref().map(Template::new).transpose()?,
+            pooling: pooling.as_deref().map(Pooling::from_name).transpose()?,
+            normalize: self.normalize.or(preset.and_then(|preset| preset.normalize)),
         };
-        let source = Source::new(&self.model, &self.remote)?;
         let mut specter = Specter::load(&source, options, backend, |_, _| Ok(())).await?;
         let device = specter.backend().device();
         eprintln!("{} on {} ({})", specter.name(), device.adapter, device.backend);
         if let Some(adapter) = &self.adapter {
-            let source = Source::new(adapter, &self.remote.without_revision())?;
+            let source = Source::adapter(adapter, &self.remote, &source, preset)?;
             specter.load_adapter("adapter", &source, || Ok(())).await?;
         }
         let options = EmbedOptions {

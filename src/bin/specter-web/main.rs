@@ -61,7 +61,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Embed(embed) => embed.run(),
         Command::Convert(convert) => convert.run(),
         Command::Inspect { model, remote } => {
-            print!("{}", pollster::block_on(inspect(&Source::new(&model, &remote)?))?);
+            print!("{}", pollster::block_on(inspect(&Source::new(&model, &remote)?.0))?);
             Ok(())
         }
         Command::Shaders { output } => {

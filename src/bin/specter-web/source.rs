@@ -1,5 +1,6 @@
 //! Where the command line reads a model or an adapter from: a directory, an address, a hub, or a preset's name.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -26,13 +27,6 @@ pub(crate) struct Remote {
     header: Vec<String>,
 }
 
-impl Remote {
-    /// The same for another repository.
-    pub(crate) fn without_revision(&self) -> Self {
-        Self { revision: None, ..self.clone() }
-    }
-}
-
 /// A place that holds a model or an adapter.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -51,17 +45,25 @@ pub(crate) enum SourceFile {
 /// The part of `www/presets.js` that matters here; the command line and the browser read the same file.
 #[derive(Deserialize)]
 pub(crate) struct Preset {
-    pub(crate) id: String,
-    pub(crate) revision: String,
+    id: String,
+    revision: String,
+    adapters: BTreeMap<String, PresetAdapter>,
     pub(crate) template: Option<String>,
     pub(crate) pooling: Option<String>,
     pub(crate) normalize: Option<bool>,
 }
 
+/// An adapter that a preset knows.
+#[derive(Deserialize)]
+struct PresetAdapter {
+    id: String,
+    revision: String,
+}
+
 const PRESETS: &str = include_str!("../../../www/presets.js");
 
 /// The preset of a name, if there is one.
-pub(crate) fn preset(name: &str) -> anyhow::Result<Option<Preset>> {
+fn preset(name: &str) -> anyhow::Result<Option<Preset>> {
     let json = PRESETS.find('{').zip(PRESETS.rfind('}')).and_then(|(start, end)| PRESETS.get(start..=end));
     let mut presets: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(json.unwrap_or_default()).context("the presets cannot be read")?;
@@ -70,10 +72,15 @@ pub(crate) fn preset(name: &str) -> anyhow::Result<Option<Preset>> {
 
 impl Source {
     /// The place that a name means: a directory that exists, the address of a folder, a preset, or a hub id, which may
-    /// end in `@revision`.
-    pub(crate) fn new(name: &str, remote: &Remote) -> anyhow::Result<Self> {
+    /// end in `@revision`; and the preset, if it is one.
+    pub(crate) fn new(name: &str, remote: &Remote) -> anyhow::Result<(Self, Option<Preset>)> {
+        let is_address = name.starts_with("https://") || name.starts_with("http://");
+        if remote.revision.is_some() && (is_address || Path::new(name).is_dir()) {
+            let problem = format!("--revision is for models on a hub, and {name} is none");
+            return Err(Error::InvalidOption { problem }.into());
+        }
         if Path::new(name).is_dir() {
-            return Ok(Self::Directory(Directory::new(name)?));
+            return Ok((Self::Directory(Directory::new(name)?), None));
         }
         let headers = remote.header.iter().map(|header| {
             let parts =
@@ -81,8 +88,10 @@ impl Source {
             parts.with_context(|| format!("the header {header:?} has no colon; write \"Name: value\""))
         });
         let headers: Vec<(String, String)> = headers.collect::<anyhow::Result<_>>()?;
-        if name.starts_with("https://") || name.starts_with("http://") {
-            return Ok(Self::Http(HttpFolder::new(name, name, headers)));
+        if is_address {
+            let path = name.split(['?', '#']).next().unwrap_or_default();
+            let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path);
+            return Ok((Self::Http(HttpFolder::new(name, last, headers)), None));
         }
         let preset = preset(name)?;
         let (id, named) = match &preset {
@@ -100,7 +109,26 @@ impl Source {
         let revision = remote.revision.as_deref().or(named).unwrap_or("main");
         let revision = revision.replace('/', "%2F");
         let address = format!("{}/{id}/resolve/{revision}/", remote.hub.trim_end_matches('/'));
-        Ok(Self::Http(HttpFolder::new(&address, id, headers)))
+        Ok((Self::Http(HttpFolder::new(&address, id, headers)), preset))
+    }
+
+    /// The place of an adapter for a model: one that the model's preset knows by this name, or any other place. Headers
+    /// are for the model's own server, and go along where the adapter is on the same.
+    pub(crate) fn adapter(
+        name: &str,
+        remote: &Remote,
+        model: &Self,
+        preset: Option<&Preset>,
+    ) -> anyhow::Result<Self> {
+        let known = preset.and_then(|preset| preset.adapters.get(name));
+        let (name, revision) =
+            known.map_or((name, None), |known| (known.id.as_str(), Some(known.revision.clone())));
+        let (place, _) = Self::new(name, &Remote { revision, ..remote.clone() })?;
+        Ok(match (place, model) {
+            (Self::Http(place), Self::Http(model)) if place.origin() == model.origin() => Self::Http(place),
+            (Self::Http(place), _) => Self::Http(place.without_headers()),
+            (place, _) => place,
+        })
     }
 }
 

@@ -1,0 +1,234 @@
+/** Models by a short name: what is written about each, and what comes of it in a load. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+
+import { BROWSER, distance, folderWith, SITE, stage } from './stage.mjs';
+
+const set = stage();
+
+/** @type {Record<string, Record<string, any>>} */
+const presets = (() => {
+  const text = readFileSync(join(SITE, 'www/presets.js'), 'utf8');
+  return JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
+})();
+
+const TINY = folderWith('tiny-bert');
+/** Every adapter of the hub is one of these, so that two that differ can be told apart. */
+const ADAPTERS = ['seq_bn', 'par_bn'].map((name) => folderWith(`tiny-bert/adapters/${name}`));
+
+/** Paths that were asked for, of files that are there. @type {string[]} */
+let asked = [];
+/** A hub on which every model is the tiny one, at every revision. */
+const hub = createServer((request, response) => {
+  const [, id = '', revision, file = ''] = /^\/(.+)\/resolve\/([^/]+)\/(.+)$/.exec(request.url ?? '') ?? [];
+  const isAdapter = /\/specter2(_aug2023refresh)?(_(adhoc_query|classification|regression))?$/.test(id);
+  const contents = (isAdapter ? ADAPTERS[id.includes('query') ? 1 : 0] : TINY)?.[file];
+  if (contents) asked.push(`${id}@${revision}`);
+  response.writeHead(contents ? 200 : 404, { 'Access-Control-Allow-Origin': '*' }).end(contents && Buffer.from(contents, 'base64'));
+});
+/** @type {string} */
+let address;
+before(async () => {
+  hub.listen(0, '127.0.0.1');
+  await once(hub, 'listening');
+  address = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (hub.address()).port}`;
+});
+after(() => {
+  hub.close();
+  hub.closeAllConnections();
+});
+beforeEach(async () => {
+  asked = [];
+  await set.page.evaluate(() => Specter.cache.delete());
+});
+
+/**
+ * Loads a model, embeds papers, leaves.
+ *
+ * @param {string} source
+ * @param {Record<string, unknown>} [options]
+ */
+const load = (source, options = {}) =>
+  set.page.evaluate(
+    async (source, options) => {
+      const specter = await Specter.load(source, { dtype: 'f32', ...options });
+      const info = specter.info();
+      const vectors = {};
+      for (const adapter of [null, ...info.adapters]) {
+        vectors[adapter] = rowsOf(await specter.embed([{ title: 'a title', abstract: 'an abstract' }], { adapter }));
+      }
+      const texts = rowsOf(await specter.embed(['a title[SEP]an abstract', 'a title. an abstract']));
+      await specter.dispose();
+      return { info, vectors, texts };
+    },
+    source,
+    { hub: address, ...options },
+  );
+
+/** @param {string} source @param {Record<string, unknown>} options */
+const failureOf = (source, options) =>
+  set.page.evaluate((source, options) => failureOf(Specter.load(source, options)), source, { hub: address, ...options });
+
+const repositories = () => [...new Set(asked)].sort();
+
+describe('the presets', () => {
+  test('are all described in full', () => {
+    assert.deepEqual(Object.keys(presets), ['specter2', 'specter2-2023', 'specter', 'scincl', 'scibert', 'erc', 'minilm']);
+    const REVISION = /^(main|[0-9a-f]{40})$/;
+    for (const [name, preset] of Object.entries(presets)) {
+      const { description, id, revision, adapters, template, pooling, normalize, similarity, license, citation, ...more } = preset;
+      assert.deepEqual(more, {}, name);
+      assert.match(description, /\.$/, name);
+      assert.match(id, /^[\w-]+\/[\w.-]+$/, name);
+      assert.match(revision, REVISION, name);
+      for (const adapter of Object.values(adapters)) {
+        assert.deepEqual(Object.keys(adapter), ['id', 'revision'], name);
+        assert.match(adapter.id, /^[\w-]+\/[\w.-]+$/, name);
+        assert.match(adapter.revision, REVISION, name);
+      }
+      assert.match(template, /^\{title\}.*\{abstract\}$/, name);
+      assert.ok(['cls', 'mean'].includes(pooling), name);
+      assert.equal(typeof normalize, 'boolean', name);
+      assert.ok(['euclidean', 'cosine', 'dot'].includes(similarity), name);
+      assert.match(license, /^(Apache-2\.0|MIT)$/, name);
+      assert.match(citation, /^\S.*\. .*(arXiv:\d{4}\.\d{5}|https:\/\/\S+)$/, name);
+    }
+  });
+});
+
+describe(`a preset, in ${BROWSER}`, () => {
+  for (const [name, preset] of Object.entries(presets)) {
+    test(`${name} is read at its revision, with its adapters, and used as it was trained`, async () => {
+      const { info, vectors, texts } = await load(name);
+      const all = [preset, ...Object.values(preset.adapters)];
+      assert.deepEqual(repositories(), all.map(({ id, revision }) => `${id}@${revision}`).sort());
+      const { model, adapters, template, pooling, normalize, similarity } = info;
+      assert.deepEqual(
+        { preset: info.preset, model, adapters, template, pooling, normalize, similarity },
+        {
+          preset: name,
+          model: preset.id,
+          adapters: Object.keys(preset.adapters).sort(),
+          template: preset.template,
+          pooling: preset.pooling,
+          normalize: preset.normalize,
+          similarity: preset.similarity,
+        },
+      );
+      const [separated, joined] = texts;
+      assert.ok(distance([separated], [joined]) > 1e-3);
+      assert.deepEqual(vectors.null?.[0], preset.template.includes('{sep}') ? separated : joined);
+      if (adapters.length) assert.ok(distance(vectors.proximity, vectors.query) > 1e-3 && distance(vectors.proximity, vectors.null) > 1e-3);
+    });
+  }
+
+  test('gives way to what the caller says', async () => {
+    const options = { template: '{abstract}', pooling: 'mean', normalize: true, revision: 'main', adapters: {} };
+    const { info } = await load('specter2', options);
+    assert.deepEqual(repositories(), ['allenai/specter2_base@main']);
+    const { template, pooling, normalize, adapters } = info;
+    assert.deepEqual({ template, pooling, normalize, adapters }, { template: '{abstract}', pooling: 'mean', normalize: true, adapters: [] });
+  });
+
+  test('offers its adapters by their names', async () => {
+    const { adapters } = presets.specter2;
+    const at = (/** @type {{ id: string, revision: string }} */ { id, revision }) => `${id}@${revision}`;
+    const { info, vectors } = await load('specter2', {
+      adapters: { proximity: true, search: 'query', again: { source: 'query', revision: 'v1' }, mine: 'someone/specter2' },
+    });
+    assert.deepEqual(info.adapters, ['again', 'mine', 'proximity', 'search']);
+    assert.deepEqual(vectors.search, vectors.again);
+    assert.deepEqual(
+      repositories(),
+      [at(presets.specter2), at(adapters.proximity), at(adapters.query), `${adapters.query.id}@v1`, 'someone/specter2@main'].sort(),
+    );
+  });
+
+  test('knows its adapters after the load, too, and what they take comes back', async () => {
+    const memory = await set.page.evaluate(async (hub) => {
+      const specter = await Specter.load('specter2', { hub, adapters: {} });
+      const memory = [specter.info().memory];
+      await specter.loadAdapter('mine', 'query');
+      memory.push(specter.info().memory);
+      await specter.unloadAdapter('mine');
+      memory.push(specter.info().memory);
+      await specter.dispose();
+      return memory;
+    }, address);
+    assert.ok(asked.includes('allenai/specter2_adhoc_query@3f4448817028388648a74349ece07af4518ec5bd'));
+    const [before, during, afterwards] = memory.map(({ weights }) => weights);
+    assert.ok(during > before);
+    assert.equal(afterwards, before);
+    assert.ok(memory.every(({ heap }) => heap >= 1 << 20 && heap % 65536 === 0), 'the memory of WebAssembly');
+  });
+
+  test('is deleted from the cache by its name, adapters and all', async () => {
+    await load('specter2');
+    const [before, freed, left] = await set.page.evaluate(
+      async (hub) => [await Specter.cache.list(), await Specter.cache.delete('specter2', { hub }), await Specter.cache.list()],
+      address,
+    );
+    assert.equal(before.length, 5);
+    assert.ok(freed > 0);
+    assert.deepEqual(left, []);
+  });
+
+  test('is none of the names that every object has', async () => {
+    for (const name of ['toString', '__proto__', 'constructor', 'org/model']) {
+      asked = [];
+      const { info } = await load(name);
+      assert.deepEqual([info.preset, info.similarity], [null, null]);
+      assert.deepEqual(repositories(), [`${name}@main`]);
+    }
+  });
+
+  test('has no adapter that it does not name', async () => {
+    for (const [source, name] of /** @type {const} */ ([['specter2', 'other'], ['specter2', 'toString'], ['org/model', 'proximity']])) {
+      const failure = await set.page.evaluate(
+        (source, name, hub) => failureOf(Specter.load(source, { hub, adapters: Object.fromEntries([[name, true]]) })),
+        source,
+        name,
+        address,
+      );
+      assert.equal(failure.code, 'invalid-option', failure.message);
+      assert.match(failure.message, source === 'specter2' ? /proximity, query, classification, regression/ : /none/);
+    }
+    const failure = await failureOf('specter2', { adapters: { mine: { source: 'query', reversion: 'x' } } });
+    assert.equal(failure.code, 'invalid-option', failure.message);
+    assert.match(failure.message, /reversion/);
+    assert.deepEqual(asked, []);
+  });
+});
+
+describe(`what is wrong in the options of a load, in ${BROWSER}`, () => {
+  for (const [what, options, says] of /** @type {[string, Record<string, unknown>, RegExp][]} */ ([
+    ['a template without a paper in it', { template: 'text' }, /template.*\{title\}/],
+    ['a template that is no text', { template: 1 }, /template/],
+    ['a pooling that there is not', { pooling: 'max' }, /'cls' or 'mean'.*max/],
+    ['a device that there is not', { device: 'gpu' }, /'wasm'.*gpu/],
+    ['a normalize that is no boolean', { normalize: 1 }, /normalize/],
+  ])) {
+    test(`${what} is told before anything is downloaded`, async () => {
+      const failure = await failureOf('specter2', options);
+      assert.equal(failure.code, 'invalid-option', failure.message);
+      assert.match(failure.message, says);
+      assert.deepEqual(asked, []);
+    });
+  }
+
+  test('no graphics adapter is told before anything is downloaded', async () => {
+    const failure = await set.page.evaluate(async (hub) => {
+      const { gpu } = navigator;
+      Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => null }, configurable: true });
+      const failure = await failureOf(Specter.load('specter2', { hub, worker: false }));
+      Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
+      return failure;
+    }, address);
+    assert.equal(failure.code, 'webgpu-unavailable', failure.message);
+    assert.deepEqual(asked, []);
+  });
+});

@@ -1,0 +1,72 @@
+/**
+ * What a load reads: the places of a model and of its adapters, from what a caller names and what presets know.
+ *
+ * @module
+ */
+
+import { checkNames } from './checks.js';
+import { SpecterError } from './errors.js';
+import { placeOf } from './folder.js';
+import { presets } from './presets.js';
+
+/** @import { Place, PlaceOptions } from './folder.js' */
+/** @import { AdapterSource, LoadOptions, Preset, Source } from './types.js' */
+
+/** Where hub ids lead unless a caller says otherwise. */
+export const HUB = 'https://huggingface.co';
+
+/** @typedef {Preset & { name: string }} NamedPreset */
+
+/**
+ * @param {unknown} name
+ * @returns {NamedPreset | null}
+ */
+export function presetOf(name) {
+  const all = /** @type {Record<string, Preset>} */ (presets);
+  const preset = typeof name === 'string' && Object.hasOwn(all, name) && all[name];
+  return preset ? { name, ...preset } : null;
+}
+
+/**
+ * @param {Source} source
+ * @param {Pick<LoadOptions, 'adapters' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
+ * @returns {{ model: Place, adapters: [name: string, place: Place][] }}
+ */
+export function placesOf(source, { adapters, hub = HUB, revision, headers, integrity } = {}) {
+  const preset = presetOf(source);
+  const model = placeOf(preset?.id ?? source, { hub, revision: revision ?? preset?.revision, headers, integrity });
+  const chosen = adapters ?? Object.fromEntries(Object.keys(preset?.adapters ?? {}).map((name) => [name, true]));
+  return {
+    model,
+    adapters: Object.entries(chosen).map(([name, from]) => {
+      const place = adapterPlace(name, from, preset, { hub });
+      // The model's headers may hold a key, which is for its own server alone.
+      const isNear = place.kind === 'http' && model.kind === 'http' && new URL(place.base).origin === new URL(model.base).origin;
+      return [name, isNear ? { ...place, headers: { ...headers, ...place.headers } } : place];
+    }),
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {AdapterSource} from
+ * @param {Preset | null} preset  of the model
+ * @param {PlaceOptions} options
+ * @returns {Place}
+ */
+export function adapterPlace(name, from, preset, options) {
+  if (typeof from === 'object' && from !== null && Object.hasOwn(from, 'source')) {
+    checkNames(`The adapter ${name}`, from, ['source', 'revision', 'headers', 'integrity']);
+    const { source, ...more } = /** @type {{ source: Source }} */ (from);
+    return adapterPlace(name, source, preset, { ...options, ...more });
+  }
+  const known = preset?.adapters ?? {};
+  const key = from === true ? name : from;
+  if (typeof key === 'string' && Object.hasOwn(known, key)) {
+    const { id, revision } = /** @type {{ id: string, revision: string }} */ (known[key]);
+    return placeOf(id, { ...options, revision: options.revision ?? revision });
+  }
+  if (from !== true) return placeOf(/** @type {Source} */ (from), options);
+  const names = Object.keys(known).join(', ') || 'none';
+  throw new SpecterError('invalid-option', `The preset knows no adapter “${name}”, so its source cannot be true. It knows ${names}.`);
+}
