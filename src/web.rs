@@ -15,7 +15,7 @@ use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
 use crate::model::Pooling;
-use crate::task::convert::Conversion;
+use crate::task::convert::{self, Conversion};
 use crate::task::embed::TOKEN_BUDGET;
 use crate::task::{EmbedOptions, Embeddings, LoadOptions, Specter};
 use crate::text::{Document, Template};
@@ -43,7 +43,10 @@ export interface FolderSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 export interface EngineConvertOptions {
+  /** Of a model's matrices. */
   dtype?: string;
+  /** Whether the folder holds an adapter and not a model. */
+  adapter?: boolean;
   /** What an earlier, interrupted conversion of the same source has written. */
   previous?: Folder;
   onProgress?: (progress: { phase: 'weights', loaded: number, total: number }) => void;
@@ -300,8 +303,10 @@ struct LoadFields {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct ConvertFields {
     dtype: Option<String>,
+    adapter: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -455,7 +460,12 @@ impl Engine {
             callbacks.load_progress("weights", done, total);
             callbacks.check_stop()
         };
-        Ok(conversion.run(&PageFolder::new(folder), &mut PageSink(sink), on_tensor).await?)
+        let (folder, mut sink) = (PageFolder::new(folder), PageSink(sink));
+        if fields.adapter {
+            Ok(convert::adapter(&folder, &mut sink, on_tensor).await?)
+        } else {
+            Ok(conversion.model(&folder, &mut sink, on_tensor).await?)
+        }
     }
 
     /// Reads an adapter onto the device, beside those that are there.

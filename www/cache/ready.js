@@ -20,7 +20,7 @@ import { PieceFolder, PieceSink } from './pieces.js';
  * @property {Store | null} store  null: nothing is stored
  * @property {(folder: Pick<Folder, 'name' | 'open'>, sink: PieceSink, options: ConvertOptions) => Promise<void>} convert
  *
- * @typedef {{ dtype?: string, previous?: PieceFolder }} ConvertOptions
+ * @typedef {{ dtype?: string, adapter?: boolean, previous?: PieceFolder }} ConvertOptions
  */
 
 /** Codes of what is wrong with a source itself: nothing of it is worth keeping. */
@@ -145,7 +145,7 @@ async function convertInto(entry, context) {
     const resumes = previous && manifest.etag && manifest.etag === begun.etag && (await previous.isWhole());
     if (previous && !resumes) await drop(entry, previous.damaged);
     const sink = new PieceSink({ ...entry, resumed: resumes ? begun.bytes : 0, signal: context.signal });
-    await context.convert({ name: place.name, open }, sink, { ...(!isAdapter && { dtype: manifest.dtype }), ...(resumes && { previous }) });
+    await context.convert({ name: place.name, open }, sink, { ...(isAdapter ? { adapter: true } : { dtype: manifest.dtype }), ...(resumes && { previous }) });
     await sink.finish();
     return sink;
   } catch (error) {
