@@ -44,12 +44,15 @@ pub(crate) fn ensure() -> Result<()> {
     npm::ensure_packages()?;
 
     // Cargo knows best whether anything has changed, and is quick to say so.
-    run(command("cargo")
+    let mut build = command("cargo");
+    build
         .args(["build", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
-        .args(["--profile", PROFILE])
-        .args(SMALL_STANDARD_LIBRARY)
+        .args(["--profile", PROFILE]);
+    if toolchain::has_standard_library_source()? {
         // These flags are not stable yet; the toolchain is pinned, so they mean the same everywhere.
-        .env("RUSTC_BOOTSTRAP", "1"))?;
+        build.args(SMALL_STANDARD_LIBRARY).env("RUSTC_BOOTSTRAP", "1");
+    }
+    run(&mut build)?;
     let compiled = target()?.join(toolchain::WASM).join(PROFILE).join("specter_web.wasm");
     let place = package().join("wasm");
     let stamp = stamp_of(&compiled)?;
