@@ -202,7 +202,8 @@ export function meanCosine(a, b) {
  * @param {number} expected
  */
 export async function workersOf(page, expected) {
-  for (let wait = 0; wait < 40 && page.workers().length !== expected; wait++) {
+  // Firefox takes five seconds to end a worker that was reading from a cache.
+  for (let wait = 0; wait < 200 && page.workers().length !== expected; wait++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return page.workers().length;
