@@ -381,6 +381,21 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_weights_of_ours_only_beside_their_scales_and_rows_of_nothing_are_none() {
+        let header = r#"{"mask":{"dtype":"U8","shape":[1,32],"data_offsets":[0,32]},
+            "w":{"dtype":"U8","shape":[1,16],"data_offsets":[32,48]},
+            "w.scales":{"dtype":"F16","shape":[1,1],"data_offsets":[48,50]},
+            "empty":{"dtype":"F32","shape":[4611686018427387904,0],"data_offsets":[50,50]}}"#;
+        let folder = MemoryFolder::new("m", [("model.safetensors".to_owned(), file(header, 50))]);
+        let open = pollster::block_on(Checkpoint::open(&folder, "model.safetensors", str::to_owned));
+        let checkpoint = open.expect("it is sound").expect("it is there");
+        assert_eq!((checkpoint.dtype("mask"), checkpoint.format("mask")), (Some(Dtype::Other("u8")), None));
+        assert_eq!((checkpoint.shape("w"), checkpoint.format("w")), (Some(&[1, 32][..]), Some(Format::Q4)));
+        assert_eq!(checkpoint.blocks("empty").count(), 0);
+        assert_eq!(checkpoint.blocks("w").next(), Some(0..1));
+    }
+
+    #[test]
     fn a_weight_that_is_not_a_number_is_refused() {
         let mut bytes = file(r#"{"a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#, 0);
         bytes.extend(f32::NAN.to_le_bytes());
