@@ -205,10 +205,13 @@ impl Default for BottleneckFile {
 }
 
 impl AdapterConfig {
+    /// Its file, which tells an adapter's folder from a model's.
+    pub const FILE: &str = "adapter_config.json";
+
     /// Reads and checks `adapter_config.json`, for a base network of the given sizes where there is one. `adapter` is
     /// the name for messages.
     pub async fn from_folder(folder: &impl Folder, adapter: &str, base: Option<&Config>) -> Result<Self> {
-        let file_name = format!("{}/adapter_config.json", folder.name());
+        let file_name = format!("{}/{}", folder.name(), Self::FILE);
         let file = AdapterFile::read(folder).await?;
         let refuse = |problem: String| Error::UnsupportedAdapter { adapter: adapter.to_owned(), problem };
 
@@ -241,9 +244,9 @@ impl AdapterConfig {
 
 impl AdapterFile {
     async fn read(folder: &impl Folder) -> Result<Self> {
-        read_json(folder, "adapter_config.json").await?.ok_or_else(|| Error::FileMissing {
+        read_json(folder, AdapterConfig::FILE).await?.ok_or_else(|| Error::FileMissing {
             folder: folder.name().to_owned(),
-            file: "adapter_config.json".to_owned(),
+            file: AdapterConfig::FILE.to_owned(),
             hint:
                 "An adapter folder holds adapter_config.json and adapter.safetensors or pytorch_adapter.bin."
                     .to_owned(),

@@ -59,7 +59,7 @@ impl<P: Folder> Conversion<'_, P> {
         sink: &mut impl Sink,
         on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<()> {
-        if folder.open("adapter_config.json").await?.is_some() {
+        if folder.open(AdapterConfig::FILE).await?.is_some() {
             adapter(folder, sink, on_tensor).await
         } else {
             self.model(folder, sink, on_tensor).await
@@ -88,10 +88,7 @@ impl<P: Folder> Conversion<'_, P> {
         let formats: HashMap<&str, Format> =
             needed.iter().map(|spec| (spec.name.as_str(), spec.format(self.format))).collect();
         let kept = |name: &&str| {
-            formats.contains_key(*name)
-                || (bert::is_of_a_head(name)
-                    && checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight)
-                    && checkpoint.shape(name).is_some_and(|shape| (1..=2).contains(&shape.len())))
+            formats.contains_key(*name) || (bert::is_of_a_head(name) && checkpoint.is_weight(name))
         };
         let tensors = checkpoint
             .tensors()
@@ -113,20 +110,20 @@ pub async fn adapter(
     sink: &mut impl Sink,
     on_tensor: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<()> {
-    let hidden_size = AdapterConfig::hidden_size(folder).await?;
-    let config = AdapterConfig::from_folder(folder, folder.name(), None).await?;
+    // Read once: each read of a folder may be a request to a server.
+    let described = read_file(folder, AdapterConfig::FILE).await?;
+    let small = described.iter().map(|bytes| (AdapterConfig::FILE.to_owned(), bytes.clone()));
+    let small = MemoryFolder::new(folder.name(), small);
+    let hidden_size = AdapterConfig::hidden_size(&small).await?;
+    let config = AdapterConfig::from_folder(&small, folder.name(), None).await?;
     let checkpoint =
         open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
     config.require(&checkpoint, adapter::depth(&checkpoint), hidden_size)?;
-    let tensors = checkpoint.tensors().filter(|name| {
-        checkpoint.dtype(name).is_some_and(weights::Dtype::is_weight)
-            && checkpoint.shape(name).is_some_and(|shape| (1..=2).contains(&shape.len()))
-    });
+    let tensors = checkpoint.tensors().filter(|name| checkpoint.is_weight(name));
     let tensors = tensors.map(|name| (name, checkpoint.key(name), Format::F32)).collect();
     let previous: Option<&Checkpoint<std::rc::Rc<[u8]>>> = None;
     write_weights(&checkpoint, previous, tensors, ADAPTER_WEIGHTS, sink, on_tensor).await?;
-    let described = read_file(folder, "adapter_config.json").await?.unwrap_or_default();
-    write_file(sink, "adapter_config.json", &described).await
+    write_file(sink, AdapterConfig::FILE, &described.unwrap_or_default()).await
 }
 
 /// Everything of a model but its weights, which is small.
@@ -188,15 +185,15 @@ async fn write_weights<F: File, P: File>(
     let total = tensors.len();
     for (done, (name, _, format)) in tensors.into_iter().enumerate() {
         on_tensor(done, total)?;
+        let previous = previous.filter(|previous| {
+            previous.shape(name) == checkpoint.shape(name)
+                && previous.format(name) == Some(format)
+                && previous.is_whole(name)
+                && (!format.has_groups() || previous.is_whole(&scales_key(name)))
+        });
         let mut scales = Vec::new();
         for rows in checkpoint.blocks(name) {
-            let converted = previous.filter(|previous| {
-                previous.shape(name) == checkpoint.shape(name)
-                    && previous.format(name) == Some(format)
-                    && previous.is_whole(name)
-                    && (!format.has_groups() || previous.is_whole(&scales_key(name)))
-            });
-            let converted = match converted {
+            let converted = match previous {
                 Some(previous) => previous.rows(name, rows.clone()).await.ok(),
                 None => None,
             };
@@ -219,7 +216,8 @@ async fn write_weights<F: File, P: File>(
 fn plan(key: &str, shape: &[usize], format: Format) -> Vec<Planned> {
     let spec = weights::TensorSpec::new(key, shape);
     let [rows, columns] = spec.matrix_shape();
-    let values = |dtype, shape: Vec<usize>, size| Planned { key: key.to_owned(), dtype, shape, size };
+    let size = format.value_bytes(rows, columns);
+    let values = |dtype, shape: Vec<usize>| Planned { key: key.to_owned(), dtype, shape, size };
     let scales = Planned {
         key: scales_key(key),
         dtype: Dtype::F16,
@@ -227,9 +225,9 @@ fn plan(key: &str, shape: &[usize], format: Format) -> Vec<Planned> {
         size: format.scale_bytes(rows, columns),
     };
     match format {
-        Format::F32 => vec![values(Dtype::F32, spec.shape, rows * columns * 4)],
-        Format::F16 => vec![values(Dtype::F16, spec.shape, rows * columns * 2)],
-        Format::Q8 => vec![values(Dtype::I8, spec.shape, rows * columns), scales],
-        Format::Q4 => vec![values(Dtype::U8, vec![rows, columns / 2], rows * columns / 2), scales],
+        Format::F32 => vec![values(Dtype::F32, spec.shape)],
+        Format::F16 => vec![values(Dtype::F16, spec.shape)],
+        Format::Q8 => vec![values(Dtype::I8, spec.shape), scales],
+        Format::Q4 => vec![values(Dtype::U8, vec![rows, columns / 2]), scales],
     }
 }

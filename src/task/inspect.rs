@@ -43,7 +43,7 @@ pub struct AdapterDescription {
 
 /// Describes a model or adapter folder, or says why it cannot be loaded.
 pub async fn inspect(folder: &impl Folder) -> Result<Description> {
-    if folder.open("adapter_config.json").await?.is_some() {
+    if folder.open(AdapterConfig::FILE).await?.is_some() {
         inspect_adapter(folder).await.map(Description::Adapter)
     } else {
         inspect_model(folder).await.map(|model| Description::Model(Box::new(model)))

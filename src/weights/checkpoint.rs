@@ -96,6 +96,12 @@ impl<F: File> Checkpoint<F> {
         self.tensors.get(tensor).map(|stored| stored.dtype)
     }
 
+    /// Whether a tensor is a vector or a matrix of a dtype that a network can take its weights from.
+    pub(crate) fn is_weight(&self, tensor: &str) -> bool {
+        self.dtype(tensor).is_some_and(Dtype::is_weight)
+            && self.shape(tensor).is_some_and(|shape| (1..=2).contains(&shape.len()))
+    }
+
     /// The format that a tensor is in as it is stored, if it is one of ours.
     #[must_use]
     pub fn format(&self, tensor: &str) -> Option<Format> {

@@ -61,11 +61,17 @@ impl Format {
     /// Bytes that `rows × columns` weights take on a device.
     #[must_use]
     pub fn bytes(self, rows: usize, columns: usize) -> usize {
+        self.value_bytes(rows, columns) + self.scale_bytes(rows, columns)
+    }
+
+    /// How many of these bytes are the weights themselves.
+    #[must_use]
+    pub fn value_bytes(self, rows: usize, columns: usize) -> usize {
         match self {
             Self::F32 => rows * columns * 4,
             Self::F16 => rows * columns * 2,
-            Self::Q8 => rows * columns + self.scale_bytes(rows, columns),
-            Self::Q4 => rows * columns / 2 + self.scale_bytes(rows, columns),
+            Self::Q8 => rows * columns,
+            Self::Q4 => rows * columns / 2,
         }
     }
 

@@ -6,14 +6,10 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { startHub } from './hub/server.mjs';
-import { BROWSER, changedHeader, folderWith, openPage, SITE, stage } from './stage.mjs';
+import { BROWSER, changedHeader, openPage, repositoryOf, SITE, stage } from './stage.mjs';
 
 const set = stage();
 const WEIGHTS = 'model.safetensors';
-
-/** @param {string} path  inside the fixtures */
-const repositoryOf = (path, changes = {}) =>
-  Object.fromEntries(Object.entries(folderWith(path, changes)).map(([name, contents]) => [name, Buffer.from(contents, 'base64')]));
 
 const TINY = repositoryOf('tiny-bert');
 const ADAPTER = repositoryOf('tiny-bert/adapters/seq_bn');

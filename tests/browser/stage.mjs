@@ -208,3 +208,14 @@ export async function workersOf(page, expected) {
   }
   return page.workers().length;
 }
+
+/**
+ * The same as `folderWith`, as a server keeps it.
+ *
+ * @param {string} path
+ * @param {Parameters<typeof folderWith>[1]} [changes]
+ * @returns {Record<string, Buffer>}
+ */
+export function repositoryOf(path, changes = {}) {
+  return Object.fromEntries(Object.entries(folderWith(path, changes)).map(([name, contents]) => [name, Buffer.from(contents, 'base64')]));
+}

@@ -120,8 +120,7 @@ impl HttpFolder {
             let problem = match self.ask(url, range.as_deref()) {
                 Ok(response) if !is_busy(response.status()) => return Ok(response),
                 Ok(response) => {
-                    let asked =
-                        response.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+                    let asked = header_of(&response, header::RETRY_AFTER);
                     let asked = asked.and_then(|wait| wait.parse().ok()).map(Duration::from_secs);
                     pause = pause.max(asked.unwrap_or(pause));
                     format!("it answered with {}", response.status())

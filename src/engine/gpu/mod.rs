@@ -225,8 +225,7 @@ impl Backend for Gpu {
         self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
         let mut parts = merged.into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
-            let value_bytes = format.bytes(rows.len(), columns) - scale_bytes;
-            let values = self.weights(value_bytes, "weights")?;
+            let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
             let scales = if scale_bytes > 0 { Some(self.weights(scale_bytes, "scales")?) } else { None };
             Ok(MatrixPart { rows, format, values, scales })
         });
@@ -242,7 +241,7 @@ impl Backend for Gpu {
         let before = first_row - part.rows.start;
         let (values, scales) = packing::pack(block, matrix.columns, matrix.layout);
         let scale_bytes = part.format.scale_bytes(before, matrix.columns);
-        let value_bytes = part.format.bytes(before, matrix.columns) - scale_bytes;
+        let value_bytes = part.format.value_bytes(before, matrix.columns);
         queue.write_buffer(&part.values.buffer, value_bytes as u64, &values);
         if let (Some(buffer), Some(scales)) = (&part.scales, scales) {
             queue.write_buffer(&buffer.buffer, scale_bytes as u64, &scales);
