@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
+use naga::valid::Capabilities;
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 
 #[derive(serde::Deserialize)]
@@ -34,19 +35,24 @@ fn build() -> Result<(), Box<dyn Error>> {
 
     let mut generated = String::new();
     let mut names = Vec::new();
+    let mut texts = BTreeMap::new();
     let mut parameters = BTreeMap::new();
     for (name, files) in &variants.variant {
         let shader = Shader::read(name, &folder, files)?;
-        let module = shader.validate()?;
+        let (module, needs) = shader.validate()?;
         let (layout, definition) = shader.parameters(&module)?;
         if parameters.insert(layout.clone(), definition.clone()).is_some_and(|other| other != definition) {
             return Err(format!("{layout} has two layouts").into());
         }
-        shader.describe(&module, &mut generated)?;
+        shader.describe(&module, needs, &mut generated)?;
+        texts.extend(shader.files.into_iter().map(|file| (file.constant(), file.without_comments())));
         names.push(name.to_uppercase());
     }
     for definition in parameters.values() {
         generated.push_str(definition);
+    }
+    for (constant, text) in &texts {
+        writeln!(generated, "const {constant}: &str = {text:?};")?;
     }
     writeln!(generated, "/// Every shader.\npub const ALL: &[&Shader] = &[&{}];", names.join(", &"))?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("shaders.rs"), generated)?;
@@ -57,18 +63,46 @@ fn build() -> Result<(), Box<dyn Error>> {
 struct Shader {
     name: String,
     source: String,
-    /// `(file, its number of lines)`, in order.
-    files: Vec<(PathBuf, usize)>,
+    files: Vec<File>,
 }
+
+/// A file of `shaders/`.
+struct File {
+    /// Inside the folder.
+    name: String,
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// What its text is called in the generated code.
+    fn constant(&self) -> String {
+        self.name.trim_end_matches(".wgsl").replace('/', "_").to_uppercase() + "_WGSL"
+    }
+
+    /// The text as it is shipped: comments and indentation are for readers of the file, not for the download.
+    fn without_comments(&self) -> String {
+        let lines = self.text.lines().map(str::trim_start);
+        let lines = lines.filter(|line| !line.starts_with("//") && !line.is_empty());
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    }
+}
+
+/// What WebGPU offers only on some devices: how a shader asks naga for it, what it is called here, and there. naga knows
+/// the operations of subgroups, but not that a browser wants them enabled.
+const OPTIONAL: [(&str, &str, Capabilities); 2] = [
+    ("enable f16;", "Optional::F16", Capabilities::SHADER_FLOAT16),
+    ("", "Optional::Subgroups", Capabilities::SUBGROUP),
+];
 
 impl Shader {
     fn read(name: &str, folder: &Path, files: &[String]) -> Result<Self, Box<dyn Error>> {
         let mut shader = Self { name: name.to_owned(), source: String::new(), files: Vec::new() };
-        for file in files {
-            let path = folder.join(file);
+        for name in files {
+            let path = folder.join(name);
             let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            shader.files.push((path, text.lines().count()));
             shader.source.push_str(&text);
+            shader.files.push(File { name: name.clone(), path, text });
         }
         Ok(shader)
     }
@@ -76,29 +110,42 @@ impl Shader {
     /// The file and line that a line of the joined source came from.
     fn origin(&self, line: u32) -> String {
         let mut rest = line as usize;
-        for (path, lines) in &self.files {
-            if rest <= *lines {
-                return format!("{}:{rest}", path.display());
+        for file in &self.files {
+            let lines = file.text.lines().count();
+            if rest <= lines {
+                return format!("{}:{rest}", file.path.display());
             }
             rest -= lines;
         }
         self.name.clone()
     }
 
-    fn validate(&self) -> Result<Module, Box<dyn Error>> {
+    /// The module, and what it cannot do without.
+    fn validate(&self) -> Result<(Module, Option<&'static str>), Box<dyn Error>> {
+        let plain = self.validate_as(&self.source, Capabilities::empty());
+        let Err(error) = plain else { return Ok((plain?, None)) };
+        for (enable, optional, capability) in OPTIONAL {
+            if let Ok(module) = self.validate_as(&format!("{enable}{}", self.source), capability) {
+                return Ok((module, Some(optional)));
+            }
+        }
+        Err(error)
+    }
+
+    fn validate_as(&self, source: &str, optional: Capabilities) -> Result<Module, Box<dyn Error>> {
         let place = |line: Option<u32>| line.map_or(self.name.clone(), |line| self.origin(line));
-        let module = naga::front::wgsl::parse_str(&self.source).map_err(|error| {
-            let line = error.location(&self.source).map(|location| location.line_number);
-            format!("{}: {}", place(line), error.emit_to_string(&self.source))
+        let module = naga::front::wgsl::parse_str(source).map_err(|error| {
+            let line = error.location(source).map(|location| location.line_number);
+            format!("{}: {}", place(line), error.emit_to_string(source))
         })?;
         let mut validator = naga::valid::Validator::new(
             naga::valid::ValidationFlags::all(),
             // `unpack2x16float` is in every WebGPU; naga counts it as optional.
-            naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+            Capabilities::SHADER_FLOAT16_IN_FLOAT32 | optional,
         );
         validator.validate(&module).map_err(|error| {
-            let line = error.location(&self.source).map(|location| location.line_number);
-            format!("{}: {}", place(line), error.emit_to_string(&self.source))
+            let line = error.location(source).map(|location| location.line_number);
+            format!("{}: {}", place(line), error.emit_to_string(source))
         })?;
         Ok(module)
     }
@@ -139,15 +186,8 @@ impl Shader {
         Ok((name.clone(), definition))
     }
 
-    /// The source as it is shipped: comments and indentation are for readers of the files, not for the download.
-    fn without_comments(&self) -> String {
-        let lines = self.source.lines().map(str::trim_start);
-        let lines = lines.filter(|line| !line.starts_with("//") && !line.is_empty());
-        lines.fold(String::new(), |text, line| text + line + "\n")
-    }
-
     /// Writes the constant that describes this shader.
-    fn describe(&self, module: &Module, out: &mut String) -> Result<(), Box<dyn Error>> {
+    fn describe(&self, module: &Module, needs: Option<&str>, out: &mut String) -> Result<(), Box<dyn Error>> {
         let mut bindings = BTreeMap::new();
         for (_, variable) in module.global_variables.iter() {
             let Some(binding) = &variable.binding else { continue };
@@ -181,15 +221,18 @@ impl Shader {
         {
             return Err(format!("{} has no compute entry point `main`", self.name).into());
         }
-        let files: Vec<String> = self.files.iter().map(|(path, _)| path.display().to_string()).collect();
+        let names: Vec<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        let texts: Vec<String> = self.files.iter().map(File::constant).collect();
         writeln!(
             out,
-            "/// `{}`\npub const {}: Shader = Shader {{\n    name: {:?},\n    inputs: {},\n    source: {:?},\n}};",
-            files.iter().filter_map(|file| file.rsplit("shaders/").next()).collect::<Vec<_>>().join("`, `"),
+            "/// `{}`\npub const {}: Shader = Shader {{\n    name: {:?},\n    inputs: {},\n    needs: {},\n    \
+             parts: &[{}],\n}};",
+            names.join("`, `"),
             self.name.to_uppercase(),
             self.name,
             order.len() - 2,
-            self.without_comments(),
+            needs.map_or("None".to_owned(), |needs| format!("Some({needs})")),
+            texts.join(", "),
         )?;
         Ok(())
     }

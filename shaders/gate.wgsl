@@ -24,14 +24,14 @@ fn main(
     let columns = params.hidden / 4;
 
     var sum = 0.0;
-    for (var token = first + local; token < end; token += WORKGROUP) {
+    for (var token = first + local; token < end; token += LANES) {
         var score = params.bias;
         for (var column = 0u; column < columns; column++) {
             score += dot(input[token * columns + column], gate[column]);
         }
         sum += 1.0 / (1.0 + exp(-clamp(score, -80.0, 80.0)));
     }
-    let total = workgroup_sum(local, sum);
+    let total = sum_of_lanes(local, sum);
     if local == 0 {
         output[document] = total / f32(end - first);
     }

@@ -36,7 +36,7 @@ fn main(
     }
 
     var squares = 0.0;
-    for (var column = local; column < columns; column += WORKGROUP) {
+    for (var column = local; column < columns; column += LANES) {
         var sum = vec4<f32>(0.0);
         for (var row = first; row < end; row++) {
             sum += input[row * columns + column];
@@ -46,8 +46,8 @@ fn main(
         output[document * columns + column] = mean;
     }
     if NORMALIZE {
-        let scale = 1.0 / max(sqrt(workgroup_sum(local, squares)), SMALLEST_LENGTH);
-        for (var column = local; column < columns; column += WORKGROUP) {
+        let scale = 1.0 / max(sqrt(sum_of_lanes(local, squares)), SMALLEST_LENGTH);
+        for (var column = local; column < columns; column += LANES) {
             output[document * columns + column] *= scale;
         }
     }

@@ -10,8 +10,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::engine::cpu::Cpu;
-use crate::engine::gpu::{Gpu, Waiting};
-use crate::engine::{Backend, DeviceInfo, KernelInfo, MemoryInfo, Pause};
+use crate::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuned, Tuning, Waiting};
+use crate::engine::{Backend, Clock, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
 use crate::model::Pooling;
@@ -62,8 +62,12 @@ export interface EngineLoadOptions {
   /** What `embed` does where it is not told; default what the model's files say. */
   pooling?: string;
   normalize?: boolean;
-  /** Who the adapter is, which the page can see better than the engine. */
-  adapter?: { name: string, vendor: string };
+  /** Who the adapter is and what it has, which the page can see better than the engine. */
+  adapter?: { name: string, vendor: string, subgroups: boolean, integerDot: boolean };
+  /** Which of the device's optional features are used, where it has them; default all. */
+  features?: { subgroups?: boolean, f16?: boolean, integerDot?: boolean };
+  /** How kernels are chosen: `measured`, `usual`, the name of one, or what an earlier load found. */
+  tuning?: string | EngineTuning[];
   onProgress?: (progress: { phase: 'weights' | 'pipelines', loaded: number, total: number }) => void;
   shouldStop?: () => boolean;
 }
@@ -75,6 +79,8 @@ export interface EngineEmbedOptions {
   shouldStop?: () => boolean;
 }
 export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
+/** Which kernels multiply by matrices of a shape, for up to 32 rows and for more. */
+export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; many: string }
 export interface EngineInfo {
   version: string;
   model: string;
@@ -91,6 +97,8 @@ export interface EngineInfo {
     kind: 'webgpu' | 'wasm', adapter: string, vendor: string, backend: string, software: boolean, features: string[],
   };
   kernels: { name: string, variant: string, dispatches: number }[];
+  /** What was measured or known; empty where kernels are chosen by rule. */
+  tuning: EngineTuning[];
   memory: { weights: number, activations: number, heap: number };
 }
 ";
@@ -300,6 +308,37 @@ struct LoadFields {
     pooling: Option<String>,
     normalize: Option<bool>,
     adapter: Option<AdapterFields>,
+    features: FeatureFields,
+    tuning: Option<TuningField>,
+}
+
+/// Features that may be used: all that are not switched off.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct FeatureFields {
+    subgroups: Option<bool>,
+    f16: Option<bool>,
+    integer_dot: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TuningField {
+    Name(String),
+    Known(Vec<Tuned>),
+}
+
+impl TuningField {
+    fn tuning(self) -> Result<Tuning> {
+        Ok(match self {
+            Self::Known(known) => Tuning::Known(known),
+            Self::Name(name) => match name.as_str() {
+                "measured" => Tuning::Measured,
+                "usual" => Tuning::Usual,
+                kernel => Tuning::Pinned(LinearKernel::from_name(kernel)?),
+            },
+        })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -310,9 +349,12 @@ struct ConvertFields {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct AdapterFields {
     name: String,
     vendor: String,
+    subgroups: bool,
+    integer_dot: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -339,6 +381,7 @@ struct Info {
     adapters: Vec<String>,
     device: DeviceInfo,
     kernels: Vec<KernelInfo>,
+    tuning: Vec<Tuned>,
     memory: Memory,
 }
 
@@ -411,10 +454,22 @@ impl Engine {
         let model = match fields.device.as_deref() {
             None | Some("auto" | "webgpu") => {
                 // The GPU first: without one, nothing large should be read.
-                let mut gpu = Gpu::new(waiting()).await?;
-                if let Some(AdapterFields { name, vendor }) = fields.adapter {
-                    gpu.describe_adapter(name, vendor);
-                }
+                let AdapterFields { name, vendor, subgroups, integer_dot } =
+                    fields.adapter.unwrap_or_default();
+                let allowed = fields.features;
+                let gpu = Gpu::new(GpuOptions {
+                    waiting: waiting(),
+                    allowed: Features {
+                        subgroups: allowed.subgroups.unwrap_or(true),
+                        f16: allowed.f16.unwrap_or(true),
+                        integer_dot: allowed.integer_dot.unwrap_or(true),
+                    },
+                    known: Features { subgroups, f16: false, integer_dot },
+                    adapter: (!name.is_empty()).then_some((name, vendor)),
+                    tuning: fields.tuning.map_or(Ok(Tuning::default()), TuningField::tuning)?,
+                    clock: clock(),
+                })
+                .await?;
                 let mut load = load;
                 if fields.token_budget.is_none() && gpu.device().software {
                     load.token_budget = SOFTWARE_TOKEN_BUDGET;
@@ -533,6 +588,10 @@ impl Engine {
     #[wasm_bindgen(unchecked_return_type = "EngineInfo")]
     pub fn info(&self) -> Result<JsValue, JsValue> {
         let model = self.take()?;
+        let tuning = match &model {
+            Model::Gpu(specter) => specter.backend().tuned(),
+            Model::Cpu(_) => Vec::new(),
+        };
         let info = on_device!(&model, specter => Info {
             version: env!("CARGO_PKG_VERSION"),
             model: specter.name().to_owned(),
@@ -547,6 +606,7 @@ impl Engine {
             adapters: specter.adapters().map(str::to_owned).collect(),
             device: specter.backend().device(),
             kernels: specter.backend().kernels(),
+            tuning,
             memory: Memory { device: specter.backend().memory(), heap: heap_bytes() },
         });
         self.model.set(Some(model));
@@ -625,6 +685,19 @@ impl Sha256 {
 fn heap_bytes() -> usize {
     const PAGE: usize = 64 << 10;
     core::arch::wasm32::memory_size(0) * PAGE
+}
+
+/// The page's clock, which some browsers round.
+fn clock() -> Clock {
+    let performance = Reflect::get(&js_sys::global(), &"performance".into()).ok();
+    let now = performance
+        .as_ref()
+        .and_then(|performance| Reflect::get(performance, &"now".into()).ok()?.dyn_into().ok());
+    Rc::new(move || {
+        let now: Option<&Function> = now.as_ref();
+        let time = now.zip(performance.as_ref()).and_then(|(now, performance)| now.call0(performance).ok());
+        time.and_then(|time| time.as_f64()).unwrap_or_else(js_sys::Date::now)
+    })
 }
 
 /// How this browser's WebGPU is brought to report results.

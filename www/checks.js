@@ -64,6 +64,22 @@ export function checkTemplate(template) {
   }
 }
 
+/** @param {unknown} tuning */
+export function checkTuning(tuning) {
+  if (tuning === undefined || typeof tuning === 'string') return;
+  const known = (/** @type {unknown} */ one) => typeof one === 'object' && one !== null && 'few' in one && 'many' in one;
+  if (!Array.isArray(tuning) || !tuning.every(known)) {
+    throw new SpecterError('invalid-option', `tuning is 'measured', 'usual', the name of a kernel, or what info().tuning was; it was given ${kindOf(tuning)}.`);
+  }
+}
+
+/** @param {unknown} features */
+export function checkFeatures(features) {
+  if (features === undefined) return;
+  checkNames('features', /** @type {object} */ (features), ['subgroups', 'f16', 'integerDot']);
+  for (const [name, value] of Object.entries(/** @type {object} */ (features))) checkKind(`features.${name}`, value, 'boolean');
+}
+
 /**
  * @param {unknown} cache
  */

@@ -10,7 +10,7 @@ import { abortError, untilAborted } from './abort.js';
 import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
-import { describeAdapter, requireWebGpu } from './webgpu.js';
+import { addSubgroupsToNextDevice, describeAdapter, requireWebGpu } from './webgpu.js';
 
 /** @import { Place } from './folder.js' */
 /** @import { Call, EngineHandle, Outcome } from './protocol.js' */
@@ -189,9 +189,10 @@ async function loadEngine({ model, adapters, options }, store, context) {
   const shouldStop = () => signal.aborted;
   requireWebGpu(options.device);
   const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
-  const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) =>
-    Engine.load(folder, { ...options, adapter, onProgress, shouldStop }),
-  );
+  const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) => {
+    if (adapter?.subgroups && options.features?.subgroups !== false) addSubgroupsToNextDevice();
+    return Engine.load(folder, { ...options, adapter, onProgress, shouldStop });
+  });
   try {
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     if (signal.aborted) throw abortError(signal);

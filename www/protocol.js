@@ -9,7 +9,7 @@
 
 /** @import { PlainError } from './errors.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Device, Dtype, Embeddings, Info, OnProgress, Paper, Pooling, Progress, Store } from './types.js' */
+/** @import { Device, Dtype, Embeddings, Features, Info, OnProgress, Paper, Pooling, Progress, Store, Tuned } from './types.js' */
 
 /**
  * What the engine knows of itself; the page adds what it knows of presets.
@@ -26,6 +26,8 @@
  * @property {string} [template]
  * @property {Pooling} [pooling]
  * @property {boolean} [normalize]
+ * @property {string | Tuned[]} [tuning]
+ * @property {Features} [features]
  */
 
 /**

@@ -6,7 +6,9 @@
 
 import { abortError, untilAborted } from './abort.js';
 import { ModelCache } from './cache/models.js';
-import { checkCache, checkChoice, checkCount, checkKind, checkNames, checkPapers, checkTemplate } from './checks.js';
+import {
+  checkCache, checkChoice, checkCount, checkFeatures, checkKind, checkNames, checkPapers, checkTemplate, checkTuning,
+} from './checks.js';
 import { SpecterError } from './errors.js';
 import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
@@ -93,9 +95,9 @@ export class Specter {
   static async load(source, options = {}) {
     checkNames('Specter.load', options, [
       'adapters', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
-      'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
+      'tuning', 'features', 'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
     ]);
-    const { dtype, device, worker = true, maxLength, tokenBudget, hub = HUB, cache = true } = options;
+    const { dtype, device, worker = true, maxLength, tokenBudget, tuning, features, hub = HUB, cache = true } = options;
     const preset = presetOf(source);
     const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
     const signal = options.signal ?? new AbortController().signal;
@@ -108,13 +110,15 @@ export class Specter {
     checkTemplate(template);
     checkChoice('pooling', pooling, ['cls', 'mean']);
     checkKind('normalize', normalize, 'boolean');
+    checkTuning(tuning);
+    checkFeatures(features);
     checkCache(cache);
     /** @type {Call} */
     const call = {
       type: 'load',
       ...placesOf(source, options),
       cache,
-      options: withoutUndefined({ dtype, device, maxLength, tokenBudget, template, pooling, normalize }),
+      options: withoutUndefined({ dtype, device, maxLength, tokenBudget, template, pooling, normalize, tuning, features }),
     };
     requireWebGpu(device);
 

@@ -118,6 +118,26 @@
  */
 
 /**
+ * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, and for more.
+ *
+ * @typedef {object} Tuned
+ * @property {number} outputs
+ * @property {number} inputs
+ * @property {string} dtype
+ * @property {string} few
+ * @property {string} many
+ */
+
+/**
+ * What only some GPUs have. Each can be switched off, to find out whether it is at fault.
+ *
+ * @typedef {object} Features
+ * @property {boolean} [subgroups]
+ * @property {boolean} [f16]
+ * @property {boolean} [integerDot]
+ */
+
+/**
  * @typedef {object} LoadOptions
  * @property {Record<string, AdapterSource>} [adapters]  adapters to load with the model, by the name `embed` will
  *   use; default those of the preset, if it is one, else none
@@ -126,6 +146,10 @@
  * @property {boolean} [worker]     run in a worker of its own; default `true`
  * @property {number} [maxLength]   tokens kept of a document; default what the model's files say, at most 512
  * @property {number} [tokenBudget] tokens in one batch on the device
+ * @property {string | Tuned[]} [tuning]  how the GPU's kernels are chosen: `'measured'` (default) by a short run while the
+ *   model loads, which is remembered beside the model where `cache` allows; `'usual'` by rule; the name of a kernel
+ *   (`registers`, `quads`, `tiles`, `half-tiles`, `dot`), wherever it runs; or what `info().tuning` was
+ * @property {Features} [features]  which optional features of the GPU are used, where it has them; default all
  * @property {string} [template]    how a paper becomes a text: `{title}`, `{abstract}`, and `{sep}` for the tokenizer's
  *   separator; default that of the preset, else `{title}{sep}{abstract}`
  * @property {Pooling} [pooling]    where `embed` is not told; default that of the preset, else what the model's files say
@@ -187,6 +211,7 @@
  * @property {string[]} adapters    names of the loaded adapters
  * @property {DeviceInfo} device
  * @property {KernelInfo[]} kernels
+ * @property {Tuned[]} tuning  what was measured; empty where kernels are chosen by rule
  * @property {MemoryInfo} memory
  */
 

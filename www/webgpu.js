@@ -22,10 +22,12 @@ export function requireWebGpu(device) {
 }
 
 /**
- * Who the adapter is. The engine's own view of it is the description alone, which most browsers leave empty.
+ * Who the adapter is, and what it has that the engine cannot see: its own view is a description, which most browsers
+ * leave empty, and no more features than wgpu knows by name.
  *
  * @param {import('./types.js').Device} [device]
- * @returns {Promise<{ name: string, vendor: string } | undefined>} `undefined` where the browser does not say
+ * @returns {Promise<{ name: string, vendor: string, subgroups: boolean, integerDot: boolean } | undefined>}
+ *   `undefined` where no adapter is needed
  * @throws {SpecterError} `webgpu-unavailable` where there is none
  */
 export async function describeAdapter(device) {
@@ -42,5 +44,33 @@ export async function describeAdapter(device) {
   const told = (/** @type {keyof GPUAdapterInfo} */ key) => String(adapter.info?.[key] ?? '').trim();
   const vendor = told('vendor');
   const name = [told('description') || told('device'), told('architecture')].filter(Boolean).join(', ') || vendor;
-  return name ? { name, vendor } : undefined;
+  return {
+    name,
+    vendor,
+    subgroups: adapter.features.has('subgroups'),
+    integerDot: gpu?.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false,
+  };
+}
+
+/**
+ * Sees to it that the next device has subgroups, where its adapter has them.
+ *
+ * wgpu 30 asks a browser for the features that it has a name for, and subgroups are not among them: its
+ * `FEATURES_MAPPING` lacks the entry. So the next adapter, and no other, is one whose `requestDevice` adds it. To be
+ * deleted when wgpu has the entry.
+ *
+ * @returns {void}
+ */
+export function addSubgroupsToNextDevice() {
+  const gpu = navigator.gpu;
+  gpu.requestAdapter = async (options) => {
+    Reflect.deleteProperty(gpu, 'requestAdapter');
+    const adapter = await gpu.requestAdapter(options);
+    if (adapter?.features.has('subgroups')) {
+      const requestDevice = adapter.requestDevice.bind(adapter);
+      adapter.requestDevice = (descriptor = {}) =>
+        requestDevice({ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] });
+    }
+    return adapter;
+  };
 }

@@ -5,20 +5,18 @@
 @group(0) @binding(2) var<storage, read> weights: array<vec2<u32>>;
 @group(0) @binding(3) var<storage, read> scales: array<vec2<u32>>;
 
-const HAS_SCALES: bool = true;
-
-// Column n of the result holds 4 inputs of output n, still to be scaled.
-fn weight_tile(tile: u32) -> mat4x4<f32> {
-    let words = weights[tile];
-    return mat4x4<f32>(
-        four_levels(words.x),
-        four_levels(words.x >> 16),
-        four_levels(words.y),
-        four_levels(words.y >> 16),
-    );
-}
-
 fn group_scales(group: u32) -> vec4<f32> {
     let pair = scales[group];
     return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y)) * LEVEL_UNIT;
+}
+
+// Column n of the result holds 4 inputs of output n.
+fn weight_tile(tile: u32, scale: vec4<f32>) -> mat4x4<f32> {
+    let words = weights[tile];
+    return mat4x4<f32>(
+        four_levels(words.x) * scale.x,
+        four_levels(words.x >> 16) * scale.y,
+        four_levels(words.y) * scale.z,
+        four_levels(words.y >> 16) * scale.w,
+    );
 }

@@ -5,19 +5,20 @@
 @group(0) @binding(2) var<storage, read> weights: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> scales: array<vec2<u32>>;
 
-const HAS_SCALES: bool = true;
-
-fn four(word: u32) -> vec4<f32> {
-    return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24, 16, 8, 0)) >> vec4<u32>(24));
-}
-
-// Column n of the result holds 4 inputs of output n, still to be scaled.
-fn weight_tile(tile: u32) -> mat4x4<f32> {
-    let words = weights[tile];
-    return mat4x4<f32>(four(words.x), four(words.y), four(words.z), four(words.w));
-}
-
+// 127 times what is stored: quants are unpacked as fractions of 127, which takes the fewest instructions. There is no
+// quant of -128.
 fn group_scales(group: u32) -> vec4<f32> {
     let pair = scales[group];
-    return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y));
+    return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y)) * 127.0;
+}
+
+// Column n of the result holds 4 inputs of output n.
+fn weight_tile(tile: u32, scale: vec4<f32>) -> mat4x4<f32> {
+    let words = weights[tile];
+    return mat4x4<f32>(
+        unpack4x8snorm(words.x) * scale.x,
+        unpack4x8snorm(words.y) * scale.y,
+        unpack4x8snorm(words.z) * scale.z,
+        unpack4x8snorm(words.w) * scale.w,
+    );
 }

@@ -40,13 +40,13 @@ pub struct Output {
 }
 
 impl<B: Backend> Encoder<B> {
-    /// One vector a document, `(D, H)` row-major.
-    pub async fn encode(
+    /// Computes one vector a document, `(D, H)` row-major, for whoever [receives](Backend::receive) it.
+    pub fn encode(
         &mut self,
         batch: &Batch,
         adapter: Option<&AdapterOn<B>>,
         output: Output,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<B::Pending> {
         let Self { config, bert, backend } = self;
         let Output { pooling, normalize, layers } = output;
         let last = layers.min(bert.layers.len());
@@ -63,7 +63,7 @@ impl<B: Backend> Encoder<B> {
         }
         let pooled = backend.pool(&hidden, pooling, normalize);
         drop(hidden);
-        backend.read(&pooled).await
+        backend.send(&pooled)
     }
 }
 

@@ -1,13 +1,17 @@
 //! Weights travel from a checkpoint to a device, block of rows by block of rows, in the order of the file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
-use super::Backend;
-use super::encoder::{AdapterOn, Encoder};
+use super::encoder::{AdapterOn, Encoder, Output};
+use super::{Backend, MatrixShape, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
-use crate::model::{Adapter, AdapterConfig, Config, LayerNorm, Mapping, MatrixSpec, VectorSpec, bert};
+use crate::model::{
+    Adapter, AdapterConfig, Config, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert,
+};
+use crate::text::Batch;
 use crate::weights::{Block, Checkpoint, Format};
 
 /// The file of a model's weights.
@@ -35,7 +39,32 @@ pub async fn open_weights<F: Folder>(
     Err(Error::FileMissing { folder: folder.name().to_owned(), file: file.to_owned(), hint })
 }
 
+/// Lengths of documents that a device rehearses on: kernels differ for few rows and for many.
+const REHEARSED: [usize; 2] = [1, 48];
+
 impl<B: Backend> Encoder<B> {
+    /// Gets a device ready for a network, while its weights may still be on their way: chooses kernels, and runs one
+    /// layer of nothing, so that they are compiled.
+    pub async fn prepare(backend: B, config: &Config, format: Format, output: Output) -> Result<B> {
+        let mut backend = backend;
+        let small = Config { layers: 1, vocabulary_size: 1, positions: 64, ..config.clone() };
+        let mut shapes = Shapes { format, found: BTreeSet::new() };
+        bert::describe(config).map(&mut shapes)?;
+        backend.prepare(&shapes.found.into_iter().collect::<Vec<_>>()).await?;
+        if !B::COMPILES {
+            return Ok(backend);
+        }
+        let bert = bert::describe(&small).map(&mut Nothing { backend: &mut backend, format })?;
+        let mut rehearsal = Self { config: small, bert, backend };
+        for length in REHEARSED {
+            let mut batch = Batch::new();
+            batch.push(&vec![0; length]);
+            // Nobody waits for the result.
+            drop(rehearsal.encode(&batch, None, output)?);
+        }
+        Ok(rehearsal.backend)
+    }
+
     /// Reads a network of the given sizes from a folder onto a device, tensor by tensor in the order of the file, so
     /// that a file can stream in. `on_tensor` is told `(tensors done, tensors)`, and may stop the load.
     pub async fn load<F: Folder>(
@@ -147,6 +176,55 @@ enum Destination {
     Part { vector: usize, part: usize },
 }
 
+/// A network whose weights have no values.
+struct Nothing<'a, B> {
+    backend: &'a mut B,
+    format: Format,
+}
+
+impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Nothing<'_, B> {
+    type Matrix = B::Matrix;
+    type Vector = B::Vector;
+
+    fn matrix(&mut self, spec: MatrixSpec) -> Result<B::Matrix> {
+        self.backend.matrix(&parts(&spec, self.format), spec.columns(), spec.layout)
+    }
+
+    fn vector(&mut self, spec: VectorSpec) -> Result<B::Vector> {
+        self.backend.vector(&vec![0.0; spec.parts.iter().flat_map(|part| &part.shape).sum()])
+    }
+}
+
+/// The shapes of a network's matrices that are multiplied by.
+struct Shapes {
+    format: Format,
+    found: BTreeSet<MatrixShape>,
+}
+
+impl Mapping<MatrixSpec, VectorSpec> for Shapes {
+    type Matrix = ();
+    type Vector = ();
+
+    fn matrix(&mut self, spec: MatrixSpec) -> Result<()> {
+        if spec.layout == Layout::Linear {
+            let inputs = spec.columns();
+            let shape =
+                |(rows, format): (Range<usize>, Format)| MatrixShape { outputs: rows.len(), inputs, format };
+            self.found.extend(merged_parts(&parts(&spec, self.format)).into_iter().map(shape));
+        }
+        Ok(())
+    }
+
+    fn vector(&mut self, _: VectorSpec) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The rows and the formats of a matrix's parts.
+fn parts(spec: &MatrixSpec, format: Format) -> Vec<(usize, Format)> {
+    spec.parts.iter().map(|part| (part.matrix_shape()[0], part.format(format))).collect()
+}
+
 /// The places of the matrices and the vectors of a network among the uploads.
 struct Allocation<'u, 'a, B: Backend>(&'u mut Uploads<'a, B>);
 
@@ -156,8 +234,7 @@ impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
 
     fn matrix(&mut self, spec: MatrixSpec) -> Result<usize> {
         let Uploads { backend, format, matrices, destinations, .. } = &mut *self.0;
-        let parts = spec.parts.iter().map(|part| (part.matrix_shape()[0], part.format(*format)));
-        let parts: Vec<(usize, Format)> = parts.collect();
+        let parts = parts(&spec, *format);
         let matrix = backend.matrix(&parts, spec.columns(), spec.layout)?;
         let index = matrices.len();
         let mut first_row = 0;

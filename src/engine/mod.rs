@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod gpu;
 pub mod loading;
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -35,6 +36,9 @@ pub enum RowsOf {
 /// Makes a future that is ready a moment later, when others have had their turn.
 pub type Pause = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
 
+/// Milliseconds since some time.
+pub type Clock = Rc<dyn Fn() -> f64>;
+
 /// Which outputs of a dense layer are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outputs {
@@ -47,7 +51,7 @@ pub enum Outputs {
 impl Outputs {
     /// As a range, for a layer of `all` outputs.
     #[must_use]
-    pub fn range(self, all: usize) -> std::ops::Range<usize> {
+    pub fn range(self, all: usize) -> Range<usize> {
         match self {
             Self::All => 0..all,
             Self::Range(first, end) => first..end,
@@ -66,10 +70,35 @@ pub struct AttentionColumns {
     pub value: usize,
 }
 
+/// The size of a matrix that is multiplied by, or of rows of one that have the same format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MatrixShape {
+    /// `N`.
+    pub outputs: usize,
+    /// `K`.
+    pub inputs: usize,
+    /// Of the weights.
+    pub format: Format,
+}
+
+/// Parts on top of each other, where neighbours of the same format are one: their rows and their format.
+fn merged_parts(parts: &[(usize, Format)]) -> Vec<(Range<usize>, Format)> {
+    let mut merged: Vec<(Range<usize>, Format)> = Vec::new();
+    let mut first = 0;
+    for &(rows, format) in parts {
+        match merged.last_mut() {
+            Some((before, last)) if *last == format => before.end += rows,
+            _ => merged.push((first..first + rows, format)),
+        }
+        first += rows;
+    }
+    merged
+}
+
 /// A device that the forward pass runs on.
 ///
 /// The operations after [`Backend::begin`] describe one batch. A GPU records them and runs them when results are
-/// [read](Backend::read); the CPU computes at once. Rows of activations are f32.
+/// [sent for](Backend::send); the CPU computes at once. Rows of activations are f32.
 #[expect(async_fn_in_trait, reason = "a browser has one thread; nobody needs these futures to be Send")]
 pub trait Backend {
     /// A matrix of weights on the device.
@@ -80,7 +109,13 @@ pub trait Backend {
     type Bottleneck;
     /// Rows of activations; cheap to clone, given back to the device when the last clone is dropped.
     type Rows: Clone;
+    /// Results on their way.
+    type Pending;
+    /// Whether operations have to be compiled before they run for the first time.
+    const COMPILES: bool;
 
+    /// Prepares for matrices of these shapes, of which none is there yet.
+    async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()>;
     /// Room for a matrix of weights, given as parts on top of each other, each of so many rows in a format. A table has
     /// one part.
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Self::Matrix>;
@@ -147,8 +182,11 @@ pub trait Backend {
     fn first_rows(&mut self, input: &Self::Rows) -> Self::Rows;
     /// One vector a document, optionally scaled to length 1: `(D, H)`. Rows of documents pool to themselves.
     fn pool(&mut self, input: &Self::Rows, pooling: Pooling, normalize: bool) -> Self::Rows;
-    /// Runs what was recorded and reads rows back, row-major.
-    async fn read(&mut self, rows: &Self::Rows) -> Result<Vec<f32>>;
+    /// Runs what was recorded and sends rows on their way home. The next batch can begin at once; results come in the
+    /// order in which they were sent for.
+    fn send(&mut self, rows: &Self::Rows) -> Result<Self::Pending>;
+    /// Waits for results: rows, row-major.
+    async fn receive(&mut self, pending: Self::Pending) -> Result<Vec<f32>>;
 
     /// What this device is.
     fn device(&self) -> DeviceInfo;

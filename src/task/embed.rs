@@ -106,6 +106,8 @@ impl<B: Backend> Specter<B> {
         let tokenizer =
             Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, options.max_length)
                 .await?;
+        let output = Output { pooling: defaults.pooling, normalize: defaults.normalize, layers: usize::MAX };
+        let backend = Encoder::prepare(backend, &config, options.format, output).await?;
         let encoder = Encoder::load(folder, config, options.format, backend, on_tensor).await?;
         Ok(Self {
             name: folder.name().to_owned(),
@@ -174,8 +176,18 @@ impl<B: Backend> Specter<B> {
         let ids = documents.iter().map(|document| {
             self.tokenizer.encode(&document.text(&self.template, self.tokenizer.separator()))
         });
+        // While the device computes one batch, the next one is tokenized and handed over; more would only make others wait
+        // longer for their turn.
+        let mut computing = None;
         for batch in batch::pack(ids, self.token_budget) {
-            data.extend(self.encoder.encode(&batch?, adapter, output).await?);
+            let next = self.encoder.encode(&batch?, adapter, output)?;
+            if let Some(pending) = computing.replace(next) {
+                data.extend(self.encoder.backend.receive(pending).await?);
+                on_batch(data.len() / hidden, total)?;
+            }
+        }
+        if let Some(pending) = computing {
+            data.extend(self.encoder.backend.receive(pending).await?);
             on_batch(data.len() / hidden, total)?;
         }
         Ok(Embeddings { data, dims: [total, hidden] })

@@ -21,7 +21,7 @@ pub(crate) use on_every_device;
 
 /// A test that finds no adapter fails; it does not skip.
 pub(crate) fn gpu() -> specter_web::engine::gpu::Gpu {
-    use specter_web::engine::gpu::{Gpu, Waiting};
-    pollster::block_on(Gpu::new(Waiting::Polling))
+    use specter_web::engine::gpu::{Gpu, GpuOptions};
+    pollster::block_on(Gpu::new(GpuOptions::native()))
         .unwrap_or_else(|error| panic!("no GPU to test on (install mesa-vulkan-drivers): {error}"))
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use specter_web::engine::cpu::Cpu;
-use specter_web::engine::gpu::{Gpu, Waiting};
+use specter_web::engine::gpu::{Gpu, GpuOptions};
 use specter_web::engine::{AttentionColumns, Backend, Outputs};
 use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use specter_web::model::bert::Embeddings;
@@ -137,9 +137,10 @@ fn check<O: Operation>(operations: impl Strategy<Value = O>) {
     fn vectors<B: Backend + 'static>(backend: &mut B, case: &Case, operation: &impl Operation) -> Vec<f32> {
         let mut bench = Bench::new(backend, case);
         let rows = operation.run(&mut bench);
-        pollster::block_on(bench.backend.read(&rows)).expect("the kernels run")
+        let pending = bench.backend.send(&rows).expect("it fits");
+        pollster::block_on(bench.backend.receive(pending)).expect("the kernels run")
     }
-    let mut gpu = pollster::block_on(Gpu::new(Waiting::Polling)).expect("there is a GPU to test on");
+    let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
     let gpu = std::cell::RefCell::new(&mut gpu);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use specter_web::Error;
 use specter_web::engine::Backend;
 use specter_web::engine::cpu::Cpu;
-use specter_web::engine::gpu::{Gpu, Waiting};
+use specter_web::engine::gpu::{Gpu, GpuOptions};
 use specter_web::model::Pooling;
 use specter_web::task::embed::TOKEN_BUDGET;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
@@ -105,8 +105,8 @@ impl Embed {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let gpu = match self.device {
             Device::Cpu => None,
-            Device::Gpu => Some(pollster::block_on(Gpu::new(Waiting::Polling))?),
-            Device::Auto => match pollster::block_on(Gpu::new(Waiting::Polling)) {
+            Device::Gpu => Some(pollster::block_on(Gpu::new(GpuOptions::native()))?),
+            Device::Auto => match pollster::block_on(Gpu::new(GpuOptions::native())) {
                 Ok(gpu) => Some(gpu),
                 Err(error @ Error::WebGpuUnavailable { .. }) => {
                     eprintln!("no GPU ({error}); running on the CPU");

@@ -67,7 +67,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Shaders { output } => {
             std::fs::create_dir_all(&output)?;
             for shader in shaders::ALL {
-                std::fs::write(output.join(shader.name).with_extension("wgsl"), shader.source)?;
+                std::fs::write(output.join(shader.name).with_extension("wgsl"), shader.source(true))?;
             }
             Ok(())
         }

@@ -12,7 +12,9 @@ mod pool;
 
 use std::rc::Rc;
 
-use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, Pause, RowsOf};
+use super::{
+    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause, RowsOf,
+};
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use crate::model::bert::Embeddings;
@@ -145,6 +147,12 @@ impl Backend for Cpu {
     type Vector = Vec<f32>;
     type Bottleneck = BottleneckWeights;
     type Rows = Rows;
+    type Pending = Vec<f32>;
+    const COMPILES: bool = false;
+
+    async fn prepare(&mut self, _: &[MatrixShape]) -> Result<()> {
+        Ok(())
+    }
 
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, _: Layout) -> Result<Matrix> {
         self.weight_bytes +=
@@ -251,12 +259,16 @@ impl Backend for Cpu {
         pool::pool(input, pooling, normalize, &self.batch)
     }
 
-    async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+    fn send(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        Ok(rows.values.to_vec())
+    }
+
+    async fn receive(&mut self, values: Vec<f32>) -> Result<Vec<f32>> {
         if let Some(pause) = &self.pause {
             pause().await;
         }
-        if rows.values.iter().all(|value| value.is_finite()) {
-            Ok(rows.values.to_vec())
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
         } else {
             Err(Error::internal("a result is not a finite number"))
         }

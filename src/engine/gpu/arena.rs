@@ -12,6 +12,9 @@ use crate::text::Batch;
 /// Kernels work on tiles of rows; buffers have room for whole ones.
 const ROW_TILE: usize = 64;
 
+/// How many query rows of one document a quad attends from; `attention_quads.wgsl`.
+const QUAD_ROWS: usize = 4;
+
 /// A buffer with a number by which bindings are remembered.
 #[derive(Debug)]
 pub(super) struct Numbered {
@@ -53,8 +56,13 @@ pub(super) struct Arena {
     tokens: Numbered,
     /// Where each document starts, and where the last one ends.
     starts: Numbered,
-    /// Where results are read from; mapped while one is.
-    staging: Option<wgpu::Buffer>,
+    /// The first row and the document of each [`QUAD_ROWS`] rows.
+    tiles: Numbered,
+    tile_count: usize,
+    /// Where results are read from, as far as none is on its way there. Two where batches overlap.
+    staging: Vec<wgpu::Buffer>,
+    /// What each of them has room for.
+    largest_result: u64,
 }
 
 const STORAGE: wgpu::BufferUsages =
@@ -70,7 +78,10 @@ impl Arena {
             rows: BTreeMap::new(),
             tokens: small("tokens"),
             starts: small("starts"),
-            staging: None,
+            tiles: small("tiles"),
+            tile_count: 0,
+            staging: Vec::new(),
+            largest_result: 0,
         }
     }
 
@@ -88,6 +99,8 @@ impl Arena {
             };
             self.tokens = numbered("tokens", (capacity * 16) as u64)?;
             self.starts = numbered("starts", ((capacity + 1) * 4).next_multiple_of(16) as u64)?;
+            // At most one for each token.
+            self.tiles = numbered("tiles", (capacity * 8) as u64)?;
             self.capacity = capacity;
         }
         let tokens: Vec<[u32; 4]> = batch
@@ -99,6 +112,14 @@ impl Arena {
             .collect();
         device.queue.write_buffer(&self.tokens.buffer, 0, bytemuck::cast_slice(&tokens));
         device.queue.write_buffer(&self.starts.buffer, 0, bytemuck::cast_slice(&batch.starts));
+        let tiles: Vec<[u32; 2]> = (0..batch.documents())
+            .flat_map(|document| {
+                let rows = batch.rows(document);
+                rows.step_by(QUAD_ROWS).map(move |row| [row as u32, document as u32])
+            })
+            .collect();
+        self.tile_count = tiles.len();
+        device.queue.write_buffer(&self.tiles.buffer, 0, bytemuck::cast_slice(&tiles));
         Ok(grow)
     }
 
@@ -122,7 +143,8 @@ impl Arena {
     pub(super) fn clear(&mut self) {
         self.capacity = 0;
         self.rows.clear();
-        self.staging = None;
+        self.staging.clear();
+        self.largest_result = 0;
     }
 
     pub(super) fn tokens(&self) -> &Numbered {
@@ -133,23 +155,32 @@ impl Arena {
         &self.starts
     }
 
-    /// A buffer with room for a result.
+    /// The first row and the document of each four rows of one document, and how many such fours there are.
+    pub(super) fn tiles(&self) -> (&Numbered, usize) {
+        (&self.tiles, self.tile_count)
+    }
+
+    /// A buffer with room for a result, until it is [given back](Arena::give_back).
     pub(super) fn staging(&mut self, device: &Device, size: u64) -> Result<wgpu::Buffer> {
-        if let Some(staging) = self.staging.as_ref().filter(|staging| staging.size() >= size) {
-            return Ok(staging.clone());
+        self.largest_result = self.largest_result.max(size.next_power_of_two());
+        if let Some(staging) = self.staging.pop() {
+            if staging.size() >= self.largest_result {
+                return Ok(staging);
+            }
+            staging.destroy();
         }
-        if let Some(small) = self.staging.take() {
-            small.destroy();
-        }
-        let staging = device.buffer("the results", size.next_power_of_two(), STAGING)?;
-        self.staging = Some(staging.clone());
-        Ok(staging)
+        device.buffer("the results", self.largest_result, STAGING)
+    }
+
+    /// Takes a buffer back that nobody reads any more.
+    pub(super) fn give_back(&mut self, staging: wgpu::Buffer) {
+        self.staging.push(staging);
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        let staging = self.staging.as_ref().map_or(0, wgpu::Buffer::size);
+        let staging: u64 = self.staging.iter().map(wgpu::Buffer::size).sum();
         let rows: u64 = self.rows.values().flatten().map(|numbered| numbered.buffer.size()).sum();
-        rows + self.tokens.buffer.size() + self.starts.buffer.size() + staging
+        rows + self.tokens.buffer.size() + self.starts.buffer.size() + self.tiles.buffer.size() + staging
     }
 
     pub(super) fn objects(&self) -> usize {

@@ -3,10 +3,41 @@
 //! WebGPU reports errors later and elsewhere; here they are kept until somebody asks.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::shaders::Optional;
 use crate::engine::DeviceInfo;
 use crate::error::{Error, Result};
+
+/// What a device has beyond what every WebGPU device has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Invocations that run in step can exchange values.
+    pub subgroups: bool,
+    /// Shaders can compute in f16.
+    pub f16: bool,
+    /// Four products of int8 are one instruction.
+    pub integer_dot: bool,
+}
+
+impl Features {
+    /// All of them, where the device has them.
+    pub const ALL: Self = Self { subgroups: true, f16: true, integer_dot: true };
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            subgroups: self.subgroups && other.subgroups,
+            f16: self.f16 && other.f16,
+            integer_dot: self.integer_dot && other.integer_dot,
+        }
+    }
+
+    pub(super) fn names(self) -> Vec<String> {
+        let all = [(self.subgroups, "subgroups"), (self.f16, "f16"), (self.integer_dot, "integer-dot")];
+        all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name.to_owned()).collect()
+    }
+}
 
 /// An open device.
 pub(super) struct Device {
@@ -15,6 +46,7 @@ pub(super) struct Device {
     adapter: wgpu::AdapterInfo,
     vendor: String,
     limits: wgpu::Limits,
+    features: Features,
     fault: Arc<Mutex<Option<Fault>>>,
     scopes: RefCell<Option<Scopes>>,
     ids: Cell<u64>,
@@ -27,6 +59,11 @@ struct Scopes {
     /// Pushed first.
     memory: wgpu::ErrorScopeGuard,
 }
+
+type Collected = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
+
+/// Errors of what was asked of a device, as far as they are known one day.
+pub(super) struct Watched(Option<[Collected; 2]>);
 
 /// The first thing that went wrong.
 #[derive(Clone, Debug)]
@@ -56,8 +93,9 @@ impl Fault {
 }
 
 impl Device {
-    /// The fastest adapter, with buffers as large as it allows.
-    pub(super) async fn open() -> Result<Self> {
+    /// The fastest adapter, with buffers as large as it allows and those of the features that it has. In a browser, wgpu
+    /// cannot see all of them: `known` are those that the page sees, and has seen to.
+    pub(super) async fn open(allowed: Features, known: Features) -> Result<Self> {
         let unavailable = |problem: String| Error::WebGpuUnavailable { problem };
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance
@@ -82,9 +120,22 @@ impl Device {
             max_compute_workgroups_per_dimension: core.max_compute_workgroups_per_dimension,
             ..limits
         };
+        let in_browser = adapter.get_info().backend == wgpu::Backend::BrowserWebGpu;
+        let has = |feature| adapter.features().contains(feature);
+        let features = Features {
+            subgroups: known.subgroups || has(wgpu::Features::SUBGROUP),
+            f16: has(wgpu::Features::SHADER_F16),
+            // naga translates it for every device.
+            integer_dot: known.integer_dot || !in_browser,
+        };
+        let features = features.and(allowed);
+        let mut required = wgpu::Features::empty();
+        required.set(wgpu::Features::SUBGROUP, features.subgroups && !in_browser);
+        required.set(wgpu::Features::SHADER_F16, features.f16);
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("specter-web"),
+                required_features: required,
                 required_limits: limits.clone(),
                 ..wgpu::DeviceDescriptor::default()
             })
@@ -114,10 +165,30 @@ impl Device {
             handle: device,
             queue,
             limits,
+            features,
             fault,
             scopes: RefCell::new(None),
             ids: Cell::new(0),
         })
+    }
+
+    /// What it has beyond what every device has, as far as it may be used.
+    pub(super) fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Whether shaders go to a browser as they are, and not through naga.
+    pub(super) fn in_browser(&self) -> bool {
+        self.adapter.backend == wgpu::Backend::BrowserWebGpu
+    }
+
+    /// Whether a shader can run.
+    pub(super) fn offers(&self, needs: Option<Optional>) -> bool {
+        match needs {
+            None => true,
+            Some(Optional::F16) => self.features.f16,
+            Some(Optional::Subgroups) => self.features.subgroups,
+        }
     }
 
     /// A number that no other buffer of this device has.
@@ -170,19 +241,31 @@ impl Device {
         });
     }
 
-    /// Whether all that was asked of the device since [`Device::watch`] was accepted.
-    pub(super) async fn finish(&self) -> Result<()> {
-        let Some(Scopes { validation, memory }) = self.scopes.borrow_mut().take() else { return Ok(()) };
+    /// Stops collecting errors. What was asked of the device since [`Device::watch`] is accepted or not by the time
+    /// that what this returns is [settled](Device::settle).
+    pub(super) fn watched(&self) -> Watched {
+        let Some(Scopes { validation, memory }) = self.scopes.borrow_mut().take() else {
+            return Watched(None);
+        };
         let validation = validation.pop();
         let memory = memory.pop();
         self.queue.submit([]);
-        if let Some(error) = validation.await {
-            return Err(Fault::from(error).error());
-        }
-        if let Some(error) = memory.await {
-            return Err(Fault::from(error).error());
+        Watched(Some([Box::pin(validation), Box::pin(memory)]))
+    }
+
+    /// Whether what was watched was accepted.
+    pub(super) async fn settle(&self, watched: Watched) -> Result<()> {
+        for error in watched.0.into_iter().flatten() {
+            if let Some(error) = error.await {
+                return Err(Fault::from(error).error());
+            }
         }
         self.check()
+    }
+
+    /// Whether all that was asked of the device since [`Device::watch`] was accepted.
+    pub(super) async fn finish(&self) -> Result<()> {
+        self.settle(self.watched()).await
     }
 
     /// Says who the adapter is, where the one who knows is not wgpu.
@@ -209,7 +292,7 @@ impl Device {
             vendor: self.vendor.clone(),
             backend: format!("{:?}", self.adapter.backend),
             software: self.is_software(),
-            features: Vec::new(),
+            features: self.features.names(),
         }
     }
 }

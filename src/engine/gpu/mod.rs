@@ -3,39 +3,89 @@
 //! [`device`] opens an adapter and listens for its faults, [`packing`] brings weights into the order in which the
 //! kernels read them, [`arena`] keeps activation buffers, [`recorder`] turns operations into dispatches of one compute
 //! pass, and [`readback`] brings results home. The kernels are in `shaders/`; [`shaders`] is what the build made of
-//! them.
+//! them. Where there are several for one operation, [`linear`] lists them, and [`tuning`] finds the fastest.
 
 mod arena;
 mod device;
+mod linear;
 mod packing;
 mod readback;
 mod recorder;
 pub mod shaders;
+mod tuning;
 
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outputs, RowsOf};
+use super::{
+    AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, RowsOf,
+    merged_parts,
+};
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use crate::model::bert::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
+use crate::weights::format::GROUP;
 use crate::weights::{Block, Format};
 use arena::Arena;
-use device::Device;
+use device::{Device, Watched};
+use linear::Plans;
+use packing::Order;
+use readback::Arriving;
 use recorder::{Kernel, Recorder};
 use shaders::{
     ApplyGateParams, AttentionParams, BottleneckParams, EmbeddingParams, GateParams, LayerNormParams,
-    LinearParams, PoolParams, Shader,
+    LinearParams, PoolParams, QuantizeParams, Shader,
 };
 
 pub use arena::Rows;
+pub use device::Features;
+pub use linear::{LinearKernel, Plan};
 pub use readback::Waiting;
+pub use tuning::{Tuned, Tuning};
+
+/// How a GPU is opened.
+#[derive(Clone)]
+pub struct GpuOptions {
+    /// How it is brought to report results.
+    pub waiting: Waiting,
+    /// What it may use beyond what every device has, where it has it.
+    pub allowed: Features,
+    /// What it is known to have, where wgpu cannot see it.
+    pub known: Features,
+    /// The adapter's name and vendor. In a browser wgpu sees a description only, which is mostly empty; the page sees
+    /// more.
+    pub adapter: Option<(String, String)>,
+    /// How kernels are chosen.
+    pub tuning: Tuning,
+    /// Milliseconds since some time.
+    pub clock: Clock,
+}
+
+impl GpuOptions {
+    /// A device outside browsers, with all that it has.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn native() -> Self {
+        let start = std::time::Instant::now();
+        Self {
+            waiting: Waiting::Polling,
+            allowed: Features::ALL,
+            known: Features::default(),
+            adapter: None,
+            tuning: Tuning::default(),
+            clock: Rc::new(move || start.elapsed().as_secs_f64() * 1e3),
+        }
+    }
+}
 
 /// The widest bottleneck: four rows of it fill the 16 KiB of workgroup memory that every WebGPU device has.
 const MAX_BOTTLENECK: usize = 1024;
+
+/// How many rows a workgroup normalizes by quads; `ROWS` of `shared/reduce_quad.wgsl`.
+const NORM_QUADS: usize = 4;
 
 /// A GPU with the weights of one model.
 pub struct Gpu {
@@ -44,14 +94,15 @@ pub struct Gpu {
     recorder: Recorder,
     weights: Rc<WeightAccount>,
     waiting: Waiting,
+    clock: Clock,
+    tuning: Tuning,
+    plans: Plans,
     /// The widest rows that any operation of the model makes.
     widest: usize,
     tokens: usize,
     documents: usize,
     /// `Σ length²`, which attention costs.
     squared_lengths: usize,
-    /// Whether a batch was begun and not read to its end.
-    unfinished: bool,
 }
 
 /// Keeps count of the weights on the device.
@@ -93,6 +144,7 @@ pub struct Matrix {
 struct MatrixPart {
     rows: Range<usize>,
     format: Format,
+    plan: Plan,
     values: Weights,
     /// Of a format with groups.
     scales: Option<Weights>,
@@ -108,6 +160,12 @@ impl Matrix {
     }
 }
 
+/// Results on their way from the device.
+pub struct Pending {
+    arriving: Arriving,
+    watched: Watched,
+}
+
 /// The dense layers of a bottleneck, padded to a multiple of 4 units.
 #[derive(Debug)]
 pub struct BottleneckBuffers {
@@ -121,27 +179,27 @@ pub struct BottleneckBuffers {
 }
 
 impl Gpu {
-    /// Opens the fastest adapter that there is. `waiting` says how it is brought to report results.
-    pub async fn new(waiting: Waiting) -> Result<Self> {
-        let device = Device::open().await?;
+    /// Opens the fastest adapter that there is.
+    pub async fn new(options: GpuOptions) -> Result<Self> {
+        let GpuOptions { waiting, allowed, known, adapter, tuning, clock } = options;
+        let mut device = Device::open(allowed, known).await?;
+        if let Some((name, vendor)) = adapter {
+            device.describe_adapter(name, vendor);
+        }
         Ok(Self {
             arena: Arena::new(&device),
             recorder: Recorder::new(&device),
             weights: Rc::default(),
             waiting,
+            clock,
+            tuning,
+            plans: Plans::new(),
             device,
             widest: 0,
             tokens: 0,
             documents: 0,
             squared_lengths: 0,
-            unfinished: false,
         })
-    }
-
-    /// Says who the adapter is. In a browser wgpu sees a description only, which is mostly empty; the page sees the
-    /// vendor and the architecture too.
-    pub fn describe_adapter(&mut self, name: String, vendor: String) {
-        self.device.describe_adapter(name, vendor);
     }
 
     /// How many pipelines, bind groups and activation buffers there are; constant in a steady stream of batches.
@@ -170,11 +228,53 @@ impl Gpu {
         Ok(weights)
     }
 
-    /// Lets go of all that a batch which failed or was given up may have left half done.
+    /// Lets go of all that a batch which failed may have left half done.
     fn start_over(&mut self) {
         self.arena.clear();
         self.recorder.forget_bindings();
-        self.unfinished = false;
+    }
+
+    /// The plan of some rows of a matrix.
+    fn plan(&self, rows: &Range<usize>, inputs: usize, format: Format) -> Plan {
+        let shape = MatrixShape { outputs: rows.len(), inputs, format };
+        let plan = self.plans.get(&shape).copied().unwrap_or_else(|| self.usual_plan(format));
+        // A quad's number is that of its tile in the part only where parts are whole quads of tiles.
+        if plan.few.order() == Order::Quads
+            && !(rows.start.is_multiple_of(16) && rows.len().is_multiple_of(16))
+        {
+            return Plan::both(LinearKernel::Registers);
+        }
+        plan
+    }
+
+    /// Whether rows are summed by quads without barriers, which only a CPU gains from.
+    fn prefers_quads(&self) -> bool {
+        self.device.is_software() && self.device.features().subgroups
+    }
+
+    /// How many times 8 rows a workgroup of `linear_quads.wgsl` computes. On a CPU, workgroups of 16 waste least.
+    fn quad_groups(&self) -> usize {
+        if self.device.is_software() { 1 } else { 4 }
+    }
+
+    /// Activations as int8 in groups, each row with its scales behind it.
+    fn quantize(&mut self, input: &Rows) -> Rows {
+        let rows = self.row_count(input.of);
+        let (words, groups) = (input.width / 4, input.width / GROUP);
+        let out = self.arena.rows(&self.device, input.of, words + groups);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::QUANTIZE,
+                constants: &[],
+                params: &QuantizeParams { inputs: words as u32, rows: rows as u32 },
+                inputs: &[input.into()],
+                output: (&out).into(),
+                workgroups: [groups.div_ceil(64), rows],
+                operations: product(&[4, rows, input.width]),
+            },
+        );
+        out
     }
 
     fn row_count(&self, of: RowsOf) -> usize {
@@ -210,24 +310,23 @@ impl Backend for Gpu {
     type Vector = Weights;
     type Bottleneck = BottleneckBuffers;
     type Rows = Rows;
+    type Pending = Pending;
+    const COMPILES: bool = true;
+
+    async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()> {
+        self.tune(matrices).await
+    }
 
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
         self.device.watch();
-        let mut merged: Vec<(Range<usize>, Format)> = Vec::new();
-        let mut rows = 0;
-        for &(part, format) in parts {
-            match merged.last_mut() {
-                Some((rows, last)) if *last == format => rows.end += part,
-                _ => merged.push((rows..rows + part, format)),
-            }
-            rows += part;
-        }
+        let rows = parts.iter().map(|(rows, _)| rows).sum();
         self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
-        let mut parts = merged.into_iter().map(|(rows, format)| {
+        let mut parts = merged_parts(parts).into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
             let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
             let scales = if scale_bytes > 0 { Some(self.weights(scale_bytes, "scales")?) } else { None };
-            Ok(MatrixPart { rows, format, values, scales })
+            let plan = self.plan(&rows, columns, format);
+            Ok(MatrixPart { rows, format, plan, values, scales })
         });
         let first = parts.next().ok_or_else(|| Error::internal("a matrix without rows"))??;
         let others = parts.collect::<Result<_>>()?;
@@ -239,7 +338,8 @@ impl Backend for Gpu {
         let part = matrix.parts().find(|part| part.rows.contains(&first_row));
         let part = part.ok_or_else(|| Error::internal(format!("a matrix has no row {first_row}")))?;
         let before = first_row - part.rows.start;
-        let (values, scales) = packing::pack(block, matrix.columns, matrix.layout);
+        let order = part.plan.few.order();
+        let (values, scales) = packing::pack(block, matrix.columns, matrix.layout, order, before);
         let scale_bytes = part.format.scale_bytes(before, matrix.columns);
         let value_bytes = part.format.value_bytes(before, matrix.columns);
         queue.write_buffer(&part.values.buffer, value_bytes as u64, &values);
@@ -265,7 +365,8 @@ impl Backend for Gpu {
         }
         self.device.watch();
         let padded = packing::pad_bottleneck(weights);
-        let tiles = |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear).0;
+        let tiles =
+            |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear, Order::Natural, 0).0;
         Ok(BottleneckBuffers {
             width: padded.width,
             hidden,
@@ -283,9 +384,6 @@ impl Backend for Gpu {
 
     fn begin(&mut self, batch: &Batch) -> Result<()> {
         self.device.check()?;
-        if self.unfinished {
-            self.start_over();
-        }
         if self.weights.dropped.take() {
             self.recorder.forget_bindings();
         }
@@ -295,7 +393,6 @@ impl Backend for Gpu {
             .map(|document| batch.rows(document).len())
             .map(|length| length * length)
             .sum();
-        self.unfinished = true;
         self.device.watch();
         if self.arena.begin(&self.device, batch, self.widest)? {
             self.recorder.forget_bindings();
@@ -308,12 +405,23 @@ impl Backend for Gpu {
         let Embeddings { word, position, norm } = embeddings;
         let out = self.arena.rows(&self.device, RowsOf::Tokens, word.columns);
         let (word_table, position_table) = (&word.first, &position.first);
-        let shaders = [
-            &shaders::EMBEDDING_F32,
-            &shaders::EMBEDDING_F16,
-            &shaders::EMBEDDING_Q8,
-            &shaders::EMBEDDING_Q4,
-        ];
+        let (shaders, workgroup_rows) = if self.prefers_quads() {
+            let quads = [
+                &shaders::EMBEDDING_QUADS_F32,
+                &shaders::EMBEDDING_QUADS_F16,
+                &shaders::EMBEDDING_QUADS_Q8,
+                &shaders::EMBEDDING_QUADS_Q4,
+            ];
+            (quads, NORM_QUADS)
+        } else {
+            let workgroups = [
+                &shaders::EMBEDDING_F32,
+                &shaders::EMBEDDING_F16,
+                &shaders::EMBEDDING_Q8,
+                &shaders::EMBEDDING_Q4,
+            ];
+            (workgroups, 1)
+        };
         self.recorder.dispatch(
             &self.device,
             &Kernel {
@@ -329,7 +437,7 @@ impl Backend for Gpu {
                     (&norm.bias).into(),
                 ],
                 output: (&out).into(),
-                workgroups: [self.tokens, 1],
+                workgroups: [self.tokens.div_ceil(workgroup_rows), 1],
                 operations: product(&[self.tokens, word.columns, 8]),
             },
         );
@@ -348,21 +456,32 @@ impl Backend for Gpu {
         let outputs = outputs.range(weight.rows());
         let rows = self.row_count(input.of);
         let out = self.arena.rows(&self.device, input.of, outputs.len());
-        let shaders = [&shaders::LINEAR_F32, &shaders::LINEAR_F16, &shaders::LINEAR_Q8, &shaders::LINEAR_Q4];
+        let quad_groups = self.quad_groups();
+        let mut quantized = None;
         for part in weight.parts() {
             let computed = part.rows.start.max(outputs.start)..part.rows.end.min(outputs.end);
             if computed.is_empty() {
                 continue;
             }
+            let kernel = part.plan.kernel(rows);
+            let groups = [("GROUPS", quad_groups as f64)];
+            let common = [("ACTIVATION", activation.number()), ("HAS_RESIDUAL", flag(residual.is_some()))];
+            let constants: Vec<(&'static str, f64)> = match kernel {
+                LinearKernel::Quads => common.into_iter().chain(groups).collect(),
+                _ => common.to_vec(),
+            };
+            let scales = part.scales.as_ref().unwrap_or(&part.values);
+            let x = match kernel {
+                LinearKernel::Dot => &*quantized.get_or_insert_with(|| self.quantize(input)),
+                _ => input,
+            };
             let tiles = |rows: usize| (rows / 4) as u32;
+            let [workgroup_outputs, workgroup_rows] = kernel.workgroup(quad_groups);
             self.recorder.dispatch(
                 &self.device,
                 &Kernel {
-                    shader: by_format(part.format, shaders),
-                    constants: &[
-                        ("ACTIVATION", activation.number()),
-                        ("HAS_RESIDUAL", flag(residual.is_some())),
-                    ],
+                    shader: kernel.shader(part.format),
+                    constants: &constants,
                     params: &LinearParams {
                         inputs: tiles(weight.columns),
                         output_tiles: tiles(computed.len()),
@@ -373,15 +492,14 @@ impl Backend for Gpu {
                         rows: rows as u32,
                     },
                     inputs: &[
-                        input.into(),
+                        x.into(),
                         (&part.values).into(),
-                        part.scales.as_ref().unwrap_or(&part.values).into(),
+                        scales.into(),
                         (&dense.bias).into(),
                         residual.unwrap_or(input).into(),
                     ],
                     output: (&out).into(),
-                    // 16 tiles of 4 outputs by 4 tiles of 8 rows.
-                    workgroups: [computed.len().div_ceil(64), rows.div_ceil(32)],
+                    workgroups: [computed.len().div_ceil(workgroup_outputs), rows.div_ceil(workgroup_rows)],
                     operations: product(&[2, rows, computed.len(), weight.columns]),
                 },
             );
@@ -400,24 +518,49 @@ impl Backend for Gpu {
         let rows = self.row_count(queries.of);
         let out = self.arena.rows(&self.device, queries.of, heads * head_size);
         let vectors = |columns: usize| (columns / 4) as u32;
+        let params = AttentionParams {
+            rows: rows as u32,
+            heads: heads as u32,
+            query_stride: vectors(queries.width),
+            query_offset: vectors(columns.query),
+            kv_stride: vectors(keys_values.width),
+            key_offset: vectors(columns.key),
+            value_offset: vectors(columns.value),
+            scale: (head_size as f32).sqrt().recip(),
+        };
+        let head_vectors = ("HEAD_VECTORS", f64::from(vectors(head_size)));
+        let operations = match queries.of {
+            RowsOf::Tokens => product(&[4, self.squared_lengths, heads, head_size]),
+            RowsOf::Documents => product(&[4, self.tokens, heads, head_size]),
+        };
+        let quads = match (queries.of, head_size) {
+            (RowsOf::Tokens, 32) => Some(&shaders::ATTENTION_QUADS_32),
+            (RowsOf::Tokens, 64) => Some(&shaders::ATTENTION_QUADS_64),
+            _ => None,
+        };
+        if let Some(shader) = quads.filter(|_| self.device.features().subgroups) {
+            let workgroup_heads = heads.min(16);
+            let (tiles, tile_count) = self.arena.tiles();
+            self.recorder.dispatch(
+                &self.device,
+                &Kernel {
+                    shader,
+                    constants: &[head_vectors, ("HEADS", workgroup_heads as f64)],
+                    params: &params,
+                    inputs: &[queries.into(), keys_values.into(), tiles.into(), self.arena.starts().into()],
+                    output: (&out).into(),
+                    workgroups: [tile_count, heads.div_ceil(workgroup_heads)],
+                    operations,
+                },
+            );
+            return out;
+        }
         self.recorder.dispatch(
             &self.device,
             &Kernel {
                 shader: &shaders::ATTENTION,
-                constants: &[
-                    ("HEAD_VECTORS", f64::from(vectors(head_size))),
-                    ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents)),
-                ],
-                params: &AttentionParams {
-                    rows: rows as u32,
-                    heads: heads as u32,
-                    query_stride: vectors(queries.width),
-                    query_offset: vectors(columns.query),
-                    kv_stride: vectors(keys_values.width),
-                    key_offset: vectors(columns.key),
-                    value_offset: vectors(columns.value),
-                    scale: (head_size as f32).sqrt().recip(),
-                },
+                constants: &[head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))],
+                params: &params,
                 inputs: &[
                     queries.into(),
                     keys_values.into(),
@@ -426,10 +569,7 @@ impl Backend for Gpu {
                 ],
                 output: (&out).into(),
                 workgroups: [rows.div_ceil(64), heads],
-                operations: match queries.of {
-                    RowsOf::Tokens => product(&[4, self.squared_lengths, heads, head_size]),
-                    RowsOf::Documents => product(&[4, self.tokens, heads, head_size]),
-                },
+                operations,
             },
         );
         out
@@ -444,10 +584,15 @@ impl Backend for Gpu {
     ) -> Rows {
         let rows = self.row_count(input.of);
         let out = self.arena.rows(&self.device, input.of, input.width);
+        let (shader, workgroup_rows) = if self.prefers_quads() {
+            (&shaders::LAYER_NORM_QUADS, NORM_QUADS)
+        } else {
+            (&shaders::LAYER_NORM, 1)
+        };
         self.recorder.dispatch(
             &self.device,
             &Kernel {
-                shader: &shaders::LAYER_NORM,
+                shader,
                 constants: &[("HAS_BEFORE", flag(before.is_some())), ("HAS_AFTER", flag(after.is_some()))],
                 params: &LayerNormParams { hidden: input.width as u32, epsilon: norm.epsilon },
                 inputs: &[
@@ -458,7 +603,7 @@ impl Backend for Gpu {
                     after.unwrap_or(input).into(),
                 ],
                 output: (&out).into(),
-                workgroups: [rows, 1],
+                workgroups: [rows.div_ceil(workgroup_rows), 1],
                 operations: product(&[rows, input.width, 8]),
             },
         );
@@ -565,18 +710,23 @@ impl Backend for Gpu {
         out
     }
 
-    async fn read(&mut self, rows: &Rows) -> Result<Vec<f32>> {
-        let count = self.row_count(rows.of) * rows.width;
-        let size = (count * 4) as u64;
-        let staging = &self.arena.staging(&self.device, size)?;
+    fn send(&mut self, rows: &Rows) -> Result<Pending> {
+        let size = (self.row_count(rows.of) * rows.width * 4) as u64;
+        let staging = self.arena.staging(&self.device, size)?;
         self.recorder.submit(&self.device, |encoder| {
-            encoder.copy_buffer_to_buffer(rows.buffer(), 0, staging, 0, size);
+            encoder.copy_buffer_to_buffer(rows.buffer(), 0, &staging, 0, size);
         });
-        let values = readback::read(&self.device, &self.waiting, staging, size).await;
+        let watched = self.device.watched();
+        Ok(Pending { arriving: Arriving::new(staging, size), watched })
+    }
+
+    async fn receive(&mut self, pending: Pending) -> Result<Vec<f32>> {
+        let Pending { arriving, watched } = pending;
+        let received = arriving.wait(&self.device, &self.waiting).await;
         // Where a part of the submission was refused, nothing ran, and what was read is of an older batch.
-        self.device.finish().await?;
-        let values = values?;
-        self.unfinished = false;
+        let received = self.device.settle(watched).await.and(received);
+        let (values, staging) = received.inspect_err(|_| self.start_over())?;
+        self.arena.give_back(staging);
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {

@@ -13,23 +13,63 @@ use crate::weights::format::GROUP;
 
 const TILE: usize = 4;
 
-/// The bytes of a block's values, and of its scales where it has any.
-pub(super) fn pack(block: Block, columns: usize, layout: Layout) -> (Vec<u8>, Option<Vec<u8>>) {
+/// The order of the 4 inputs of an output within a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// 0 1 2 3.
+    Natural,
+    /// That in which an invocation of a quad meets them: its own first, then by exclusive or with its number in the
+    /// quad, which is that of the tile of 4 outputs, modulo 4.
+    Quads,
+}
+
+impl Order {
+    /// Which of the 4 inputs comes at a place.
+    fn input(self, tile: usize, place: usize) -> usize {
+        match self {
+            Self::Natural => place,
+            Self::Quads => place ^ (tile % TILE),
+        }
+    }
+}
+
+/// The bytes of a block's values, and of its scales where it has any. The block begins with row `first_row`, which is
+/// a multiple of 4.
+pub(super) fn pack(
+    block: Block,
+    columns: usize,
+    layout: Layout,
+    order: Order,
+    first_row: usize,
+) -> (Vec<u8>, Option<Vec<u8>>) {
+    let first_tile = first_row / TILE;
     match (block, layout) {
         (Block::F32(values), Layout::Table) => (bytes(&values), None),
         (Block::F16(values), Layout::Table) => (bytes(&values), None),
         (Block::Q8 { quants, scales }, Layout::Table) => (bytes(&quants), Some(padded_bytes(&scales))),
         (Block::Q4 { quants, scales }, Layout::Table) => (quants, Some(padded_bytes(&scales))),
-        (Block::F32(values), Layout::Linear) => (bytes(&tiles(&values, columns, TILE)), None),
-        (Block::F16(values), Layout::Linear) => (bytes(&tiles(&values, columns, TILE)), None),
+        (Block::F32(values), Layout::Linear) => {
+            let mut tiles = tiles(&values, columns, TILE);
+            reorder(&mut tiles, columns, order, first_tile);
+            (bytes(&tiles), None)
+        }
+        (Block::F16(values), Layout::Linear) => {
+            let mut tiles = tiles(&values, columns, TILE);
+            reorder(&mut tiles, columns, order, first_tile);
+            (bytes(&tiles), None)
+        }
         (Block::Q8 { quants, scales }, Layout::Linear) => {
+            let mut quants = tiles(&quants, columns, TILE);
+            reorder(&mut quants, columns, order, first_tile);
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
-            (bytes(&tiles(&quants, columns, TILE)), Some(padded_bytes(&scales)))
+            (bytes(&quants), Some(padded_bytes(&scales)))
         }
         (Block::Q4 { quants, scales }, Layout::Linear) => {
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             // Two quants a byte.
-            (tiles(&quants, columns / 2, TILE / 2), Some(padded_bytes(&scales)))
+            let mut quants = tiles(&quants, columns / 2, TILE / 2);
+            reorder_halves(&mut quants, columns, order, first_tile);
+            (quants, Some(padded_bytes(&scales)))
         }
     }
 }
@@ -45,6 +85,37 @@ fn tiles<T: Copy>(values: &[T], columns: usize, step: usize) -> Vec<T> {
         }
     }
     out
+}
+
+/// Brings the 4 inputs of each output of each tile into an order.
+fn reorder<T: Copy>(tiles: &mut [T], columns: usize, order: Order, first_tile: usize) {
+    if order == Order::Natural {
+        return;
+    }
+    for (tile, values) in (first_tile..).zip(tiles.chunks_mut(TILE * columns)) {
+        for inputs in values.as_chunks_mut::<TILE>().0 {
+            let natural = *inputs;
+            for (place, input) in inputs.iter_mut().enumerate() {
+                if let Some(&value) = natural.get(order.input(tile, place)) {
+                    *input = value;
+                }
+            }
+        }
+    }
+}
+
+/// The same for values of 4 bits, the first of a byte in its lower half.
+fn reorder_halves(tiles: &mut [u8], columns: usize, order: Order, first_tile: usize) {
+    if order == Order::Natural {
+        return;
+    }
+    for (tile, values) in (first_tile..).zip(tiles.chunks_mut(TILE * columns / 2)) {
+        for inputs in values.as_chunks_mut::<2>().0 {
+            let natural = u16::from_le_bytes(*inputs);
+            let value = |place: usize| (natural >> (4 * order.input(tile, place)) & 0xf) << (4 * place);
+            *inputs = (0..TILE).map(value).fold(0, |all, value| all | value).to_le_bytes();
+        }
+    }
 }
 
 fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
@@ -92,9 +163,26 @@ mod tests {
     #[test]
     fn blocks_of_four_rows_land_end_to_end() {
         let values: Vec<f32> = (0..8 * 32).map(|value| value as f32).collect();
-        let whole = pack(Block::F32(values.clone()), 32, Layout::Linear).0;
-        let halves =
-            values.chunks(4 * 32).flat_map(|half| pack(Block::F32(half.to_vec()), 32, Layout::Linear).0);
+        let order = Order::Quads;
+        let whole = pack(Block::F32(values.clone()), 32, Layout::Linear, order, 0).0;
+        let halves = values.chunks(4 * 32).enumerate().flat_map(|(half, values)| {
+            pack(Block::F32(values.to_vec()), 32, Layout::Linear, order, half * 4).0
+        });
         assert_eq!(whole, halves.collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn quads_meet_their_inputs_by_exclusive_or() {
+        let mut values: Vec<u8> = (0..4 * 4 * 4).map(|value| value % 4).collect();
+        reorder(&mut values, 4, Order::Quads, 0);
+        assert_eq!(values[..4], [0, 1, 2, 3]);
+        assert_eq!(values[16..20], [1, 0, 3, 2]);
+        assert_eq!(values[32..36], [2, 3, 0, 1]);
+        assert_eq!(values[48..52], [3, 2, 1, 0]);
+        // 0 1 2 3 as halves of bytes.
+        let mut halves: Vec<u8> = [0x10, 0x32].repeat(4 * 4);
+        reorder_halves(&mut halves, 4, Order::Quads, 1);
+        assert_eq!(halves[..2], [0x01, 0x23]);
+        assert_eq!(halves[8..10], [0x32, 0x10]);
     }
 }

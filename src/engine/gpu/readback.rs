@@ -34,55 +34,65 @@ fn lock(mapping: &Mutex<Mapping>) -> MutexGuard<'_, Mapping> {
     mapping.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The first `size` bytes of a staging buffer as f32.
-pub(super) async fn read(
-    device: &Device,
-    waiting: &Waiting,
-    staging: &wgpu::Buffer,
+/// The first bytes of a staging buffer on their way to where they can be read.
+pub(super) struct Arriving {
+    staging: wgpu::Buffer,
     size: u64,
-) -> Result<Vec<f32>> {
-    let mapping = Arc::new(Mutex::new(Mapping::default()));
-    let done = Arc::clone(&mapping);
-    staging.map_async(wgpu::MapMode::Read, ..size, move |outcome| {
-        let waker = {
-            let mut mapping = lock(&done);
-            mapping.outcome = Some(outcome);
-            mapping.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    });
-    match waiting {
-        Waiting::EventLoop => {}
-        Waiting::Polling => {
-            let polled = device.handle.poll(wgpu::PollType::wait_indefinitely());
-            polled.map_err(|error| Error::DeviceLost { reason: error.to_string() })?;
-        }
-        Waiting::Nudging(pause) => {
-            while lock(&mapping).outcome.is_none() {
-                device.queue.submit([]);
-                pause().await;
+    mapping: Arc<Mutex<Mapping>>,
+}
+
+impl Arriving {
+    /// Asks for them.
+    pub(super) fn new(staging: wgpu::Buffer, size: u64) -> Self {
+        let mapping = Arc::new(Mutex::new(Mapping::default()));
+        let done = Arc::clone(&mapping);
+        staging.map_async(wgpu::MapMode::Read, ..size, move |outcome| {
+            let waker = {
+                let mut mapping = lock(&done);
+                mapping.outcome = Some(outcome);
+                mapping.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        });
+        Self { staging, size, mapping }
+    }
+
+    /// Waits for them: the values as f32, and the buffer for others to use.
+    pub(super) async fn wait(self, device: &Device, waiting: &Waiting) -> Result<(Vec<f32>, wgpu::Buffer)> {
+        let Self { staging, size, mapping } = self;
+        match waiting {
+            Waiting::EventLoop => {}
+            Waiting::Polling => {
+                let polled = device.handle.poll(wgpu::PollType::wait_indefinitely());
+                polled.map_err(|error| Error::DeviceLost { reason: error.to_string() })?;
+            }
+            Waiting::Nudging(pause) => {
+                while lock(&mapping).outcome.is_none() {
+                    device.queue.submit([]);
+                    pause().await;
+                }
             }
         }
-    }
-    let outcome = poll_fn(|context| {
-        let mut mapping = lock(&mapping);
-        if let Some(outcome) = mapping.outcome.take() {
-            return Poll::Ready(outcome);
+        let outcome = poll_fn(|context| {
+            let mut mapping = lock(&mapping);
+            if let Some(outcome) = mapping.outcome.take() {
+                return Poll::Ready(outcome);
+            }
+            mapping.waker = Some(context.waker().clone());
+            Poll::Pending
+        });
+        if let Err(error) = outcome.await {
+            // A lost device fails every mapping; its own fault says more.
+            device.check()?;
+            return Err(Error::DeviceLost { reason: error.to_string() });
         }
-        mapping.waker = Some(context.waker().clone());
-        Poll::Pending
-    });
-    if let Err(error) = outcome.await {
-        // A lost device fails every mapping; its own fault says more.
-        device.check()?;
-        return Err(Error::DeviceLost { reason: error.to_string() });
+        let values = match staging.get_mapped_range(..size) {
+            Ok(view) => bytemuck::pod_collect_to_vec(&view),
+            Err(error) => return Err(Error::internal(format!("a mapped buffer cannot be read: {error}"))),
+        };
+        staging.unmap();
+        Ok((values, staging))
     }
-    let values = match staging.get_mapped_range(..size) {
-        Ok(view) => bytemuck::pod_collect_to_vec(&view),
-        Err(error) => return Err(Error::internal(format!("a mapped buffer cannot be read: {error}"))),
-    };
-    staging.unmap();
-    Ok(values)
 }

@@ -122,13 +122,14 @@ impl Recorder {
             self.submit(device, |_| {});
         }
         debug_assert_eq!(kernel.inputs.len(), kernel.shader.inputs, "{}", kernel.shader.name);
+        debug_assert!(device.offers(kernel.shader.needs), "{}", kernel.shader.name);
         let constants = kernel.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let key: PipelineKey = (kernel.shader.name, constants);
         if !self.pipelines.contains_key(&key) {
             let module = self.modules.entry(kernel.shader.name).or_insert_with(|| {
                 device.handle.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some(kernel.shader.name),
-                    source: wgpu::ShaderSource::Wgsl(kernel.shader.source.into()),
+                    source: wgpu::ShaderSource::Wgsl(kernel.shader.source(device.in_browser()).into()),
                 })
             });
             self.pipelines.insert(key.clone(), Pipeline::new(device, module, kernel));

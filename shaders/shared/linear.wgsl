@@ -1,0 +1,36 @@
+// What every kernel of a dense layer is told, and what it does with its sums: activation(x Wᵀ + b) + residual.
+// bias: (N / 4), residual, output: (rows, outputs / 4)
+// Weights whose outputs are in several formats take a dispatch for each format, side by side in the output.
+// Rows behind the last one are computed too; buffers have room for whole tiles, and nobody reads them.
+
+struct LinearParams {
+    // K / 4
+    inputs: u32,
+    // Tiles of four outputs that are computed, and the first of them among the weights and among the biases.
+    output_tiles: u32,
+    first_weight_tile: u32,
+    first_bias_tile: u32,
+    // Tiles in a row of the output, and where in it the first one goes.
+    row_tiles: u32,
+    first_row_tile: u32,
+    rows: u32,
+}
+
+override HAS_RESIDUAL: bool = false;
+
+// Groups of 32 inputs share a scale: 8 tiles.
+const GROUP_TILES: u32 = 8;
+
+@group(0) @binding(0) var<uniform> params: LinearParams;
+@group(0) @binding(4) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> output: array<vec4<f32>>;
+
+fn store(row: u32, tile: u32, sum: vec4<f32>) {
+    let at = row * params.row_tiles + params.first_row_tile + tile;
+    var y = activate(sum + bias[params.first_bias_tile + tile]);
+    if HAS_RESIDUAL {
+        y += residual[at];
+    }
+    output[at] = y;
+}

@@ -1,0 +1,266 @@
+//! Which kernel is the fastest here? No kernel is the best everywhere, so a short run on the device itself decides.
+//!
+//! Each candidate multiplies by weights of the model's own shapes. One whose answer differs from the reference by more
+//! than rounding explains is never taken, however fast.
+
+use serde::{Deserialize, Serialize};
+
+use super::linear::{FEW_ROWS, LinearKernel, Plan, Plans};
+use super::packing::Order;
+use super::{Gpu, Rows};
+use crate::engine::{Backend, MatrixShape, Outputs, RowsOf};
+use crate::error::{Error, Result};
+use crate::model::{Activation, Dense, Layout};
+use crate::text::Batch;
+use crate::weights::{Block, Format};
+
+/// How kernels are chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Tuning {
+    /// By measuring.
+    #[default]
+    Measured,
+    /// By rule, without measuring.
+    Usual,
+    /// This one, wherever it runs.
+    Pinned(LinearKernel),
+    /// As a run on the same device has found, where it knows the shape; by rule elsewhere.
+    Known(Vec<Tuned>),
+}
+
+/// What was found for matrices of one shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// `N`.
+    pub outputs: usize,
+    /// `K`.
+    pub inputs: usize,
+    /// Of the weights: `f32`, `f16`, `q8`, `q4`.
+    pub dtype: Format,
+    /// The kernels.
+    #[serde(flatten)]
+    pub plan: Plan,
+}
+
+/// How long measuring may take; a measurement that was begun is ended.
+const BUDGET_MS: f64 = 300.0;
+
+/// How many rows stand for many: on a GPU enough to fill it, on a CPU as few as tell.
+const MANY_ROWS: usize = 512;
+const MANY_SOFTWARE_ROWS: usize = 64;
+
+/// How often a kernel runs while it is timed: on a GPU, one run is shorter than asking for the time.
+const REPEATS: usize = 16;
+
+/// The largest difference to the reference, as a share of the largest answer. Rounding of f32 leaves 1e-6, f16 operands
+/// 1e-3 and int8 ones 1e-2; a wrong kernel is off by about 1.
+const TOLERANCE: f32 = 1e-4;
+const ROUNDING_TOLERANCE: f32 = 2e-2;
+
+impl Gpu {
+    /// The plan where nothing was measured.
+    pub(super) fn usual_plan(&self, format: Format) -> Plan {
+        let features = self.device.features();
+        let runs = |kernel: &LinearKernel| kernel.runs_on(features, format);
+        if let Tuning::Pinned(kernel) = self.tuning {
+            return Plan::both(Some(kernel).filter(runs).unwrap_or(LinearKernel::Registers));
+        }
+        if self.device.is_software() {
+            let quads = Some(LinearKernel::Quads).filter(runs);
+            return Plan::both(quads.unwrap_or(LinearKernel::Registers));
+        }
+        Plan { few: LinearKernel::Registers, many: LinearKernel::Tiles }
+    }
+
+    /// Decides on a plan for each shape.
+    pub(super) async fn tune(&mut self, shapes: &[MatrixShape]) -> Result<()> {
+        match self.tuning.clone() {
+            Tuning::Usual | Tuning::Pinned(_) => Ok(()),
+            Tuning::Known(known) => {
+                self.plans = known
+                    .into_iter()
+                    .filter(|tuned| self.can_follow(tuned))
+                    .map(|Tuned { outputs, inputs, dtype, plan }| {
+                        (MatrixShape { outputs, inputs, format: dtype }, plan)
+                    })
+                    .collect();
+                Ok(())
+            }
+            Tuning::Measured => {
+                let plans = self.measure_all(shapes).await;
+                // What was measured with is no longer needed.
+                self.start_over();
+                self.plans = plans?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether an earlier run's finding can be followed on this device.
+    fn can_follow(&self, tuned: &Tuned) -> bool {
+        let Plan { few, many } = tuned.plan;
+        let runs = |kernel: LinearKernel| kernel.runs_on(self.device.features(), tuned.dtype);
+        runs(few) && runs(many) && few.order() == many.order()
+    }
+
+    /// What was decided, for the next load on this device.
+    #[must_use]
+    pub fn tuned(&self) -> Vec<Tuned> {
+        let tuned = self.plans.iter().map(|(&MatrixShape { outputs, inputs, format }, &plan)| Tuned {
+            outputs,
+            inputs,
+            dtype: format,
+            plan,
+        });
+        tuned.collect()
+    }
+
+    async fn measure_all(&mut self, shapes: &[MatrixShape]) -> Result<Plans> {
+        let software = self.device.is_software();
+        let mut shapes = shapes.to_vec();
+        // The dearest first, in case time runs out; on a CPU the cheapest, since the answer is the same.
+        shapes.sort_by_key(|shape| shape.outputs * shape.inputs);
+        if !software {
+            shapes.reverse();
+        }
+        let end = (self.clock)() + BUDGET_MS;
+        let mut plans = Plans::new();
+        for &shape in &shapes {
+            let measured = plans.iter().find(|(other, _): &(&MatrixShape, _)| other.format == shape.format);
+            let plan = match measured {
+                Some((_, &plan)) if software || (self.clock)() > end => plan,
+                _ => self.measure(shape).await?,
+            };
+            plans.insert(shape, plan);
+        }
+        Ok(plans)
+    }
+
+    /// The fastest plan for a shape. Both of its kernels read weights in the same order.
+    async fn measure(&mut self, shape: MatrixShape) -> Result<Plan> {
+        let features = self.device.features();
+        self.device.check_size("a matrix", shape.format.value_bytes(shape.outputs, shape.inputs) as u64)?;
+        let probe = Probe::new(shape);
+        let many_rows = if self.device.is_software() { MANY_SOFTWARE_ROWS } else { MANY_ROWS };
+        let mut timed = Vec::new();
+        for kernel in LinearKernel::ALL {
+            // What rounds activations to int8 changes a model's answers; that is for its owner to ask for.
+            if !kernel.runs_on(features, shape.format) || kernel == LinearKernel::Dot {
+                continue;
+            }
+            if let Some(times) = self.time(&probe, kernel, [FEW_ROWS / 4, many_rows]).await? {
+                timed.push((kernel, times));
+            }
+        }
+        let best = |order: Order| {
+            let of_order = || timed.iter().filter(move |(kernel, _)| kernel.order() == order);
+            let (few, [few_time, _]) =
+                of_order().min_by(|(_, [left, _]), (_, [right, _])| left.total_cmp(right))?;
+            let (many, [_, many_time]) =
+                of_order().min_by(|(_, [_, left]), (_, [_, right])| left.total_cmp(right))?;
+            Some((few_time + many_time, Plan { few: *few, many: *many }))
+        };
+        let plans = [Order::Natural, Order::Quads].into_iter().filter_map(best);
+        let fastest = plans.min_by(|(left, _), (right, _)| left.total_cmp(right));
+        fastest.map(|(_, plan)| plan).ok_or_else(|| {
+            Error::internal(format!(
+                "no kernel multiplies {} × {} {} weights correctly on this device",
+                shape.outputs,
+                shape.inputs,
+                shape.format.name()
+            ))
+        })
+    }
+
+    /// Milliseconds that a kernel takes for numbers of rows, or nothing where its answer is wrong.
+    async fn time(
+        &mut self,
+        probe: &Probe,
+        kernel: LinearKernel,
+        rows: [usize; 2],
+    ) -> Result<Option<[f64; 2]>> {
+        let MatrixShape { outputs, inputs, format } = probe.shape;
+        self.plans.insert(probe.shape, Plan::both(kernel));
+        let mut weight = self.matrix(&[(outputs, format)], inputs, Layout::Linear)?;
+        for (row, tile) in (0..outputs).step_by(TILE).zip(probe.tiles.iter().cycle()) {
+            self.write_rows(&mut weight, row, tile.clone())?;
+        }
+        let dense = Dense { weight, bias: self.vector(&vec![0.0; outputs])? };
+        let repeats = if self.device.is_software() { 1 } else { REPEATS };
+        let mut times = [0.0; 2];
+        for (time, rows) in times.iter_mut().zip(rows) {
+            let input = self.probe_rows(probe, rows)?;
+            let answer = self.linear(&input, &dense, Outputs::All, Activation::Identity, None);
+            // This makes the pipeline, too.
+            let pending = self.send(&answer)?;
+            if !probe.agrees(kernel, &self.receive(pending).await?) {
+                return Ok(None);
+            }
+            let input = self.probe_rows(probe, rows)?;
+            let start = (self.clock)();
+            let mut answer = None;
+            for _ in 0..repeats {
+                answer = Some(self.linear(&input, &dense, Outputs::All, Activation::Identity, None));
+            }
+            if let Some(answer) = answer {
+                let pending = self.send(&answer)?;
+                self.receive(pending).await?;
+            }
+            *time = ((self.clock)() - start) / repeats as f64;
+        }
+        Ok(Some(times))
+    }
+
+    /// Starts a batch whose activations are the probe's.
+    fn probe_rows(&mut self, probe: &Probe, rows: usize) -> Result<Rows> {
+        let mut batch = Batch::new();
+        batch.push(&vec![0; rows]);
+        self.begin(&batch)?;
+        let input = self.arena.rows(&self.device, RowsOf::Tokens, probe.shape.inputs);
+        let values: Vec<f32> = probe.row.iter().copied().cycle().take(rows * probe.row.len()).collect();
+        self.device.queue.write_buffer(input.buffer(), 0, bytemuck::cast_slice(&values));
+        Ok(input)
+    }
+}
+
+/// What kernels are tried on: the same row of activations again and again, and a few tiles of 4 outputs in turns, never
+/// twice in the same places of a kernel's own tile.
+struct Probe {
+    shape: MatrixShape,
+    row: Vec<f32>,
+    tiles: Vec<Block>,
+    expected: Vec<f32>,
+}
+
+const TILE: usize = 4;
+/// Coprime to the tiles of a kernel.
+const TILES: usize = 7;
+
+impl Probe {
+    fn new(shape: MatrixShape) -> Self {
+        // Numbers that look random between -1 and 1: the fractional parts of multiples of the golden ratio.
+        let number = |index: usize| ((index as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32;
+        let row: Vec<f32> = (0..shape.inputs).map(|index| number(index * 7 + 3)).collect();
+        let length = TILE * shape.inputs;
+        let tile = |tile: usize| (0..length).map(|index| number(tile * length + index)).collect();
+        let tiles: Vec<Block> =
+            (0..TILES).map(|index| Block::F32(tile(index)).into_format(shape.format)).collect();
+        let answers: Vec<f32> = tiles
+            .iter()
+            .flat_map(|tile| {
+                let weights = tile.to_f32();
+                let dot = |output: &[f32]| output.iter().zip(&row).map(|(w, x)| w * x).sum::<f32>();
+                weights.chunks(shape.inputs).map(dot).collect::<Vec<f32>>()
+            })
+            .collect();
+        let expected = answers.into_iter().cycle().take(shape.outputs).collect();
+        Self { shape, row, tiles, expected }
+    }
+
+    /// Whether a kernel's answer is right.
+    fn agrees(&self, kernel: LinearKernel, answer: &[f32]) -> bool {
+        let largest = self.expected.iter().fold(1e-6_f32, |largest, value| largest.max(value.abs()));
+        let tolerance = largest * if kernel.rounds() { ROUNDING_TOLERANCE } else { TOLERANCE };
+        answer.iter().zip(self.expected.iter().cycle()).all(|(y, expected)| (y - expected).abs() <= tolerance)
+    }
+}
