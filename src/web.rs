@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::engine::cpu::Cpu;
-use crate::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuned, Tuning, Waiting};
+use crate::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning, Waiting};
 use crate::engine::{Backend, Clock, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
@@ -325,13 +325,32 @@ struct FeatureFields {
 #[serde(untagged)]
 enum TuningField {
     Name(String),
-    Known(Vec<Tuned>),
+    Known(Vec<TunedFields>),
+}
+
+#[derive(Deserialize)]
+struct TunedFields {
+    outputs: usize,
+    inputs: usize,
+    dtype: String,
+    few: String,
+    many: String,
+}
+
+impl TunedFields {
+    /// Nothing where there is no kernel of such a name, which an older version may have had.
+    fn tuned(&self) -> Option<Tuned> {
+        let kernel = |name: &str| LinearKernel::from_name(name).ok();
+        let plan = Plan { few: kernel(&self.few)?, many: kernel(&self.many)? };
+        let dtype = Format::from_name(&self.dtype).ok()?;
+        Some(Tuned { outputs: self.outputs, inputs: self.inputs, dtype, plan })
+    }
 }
 
 impl TuningField {
     fn tuning(self) -> Result<Tuning> {
         Ok(match self {
-            Self::Known(known) => Tuning::Known(known),
+            Self::Known(known) => Tuning::Known(known.iter().filter_map(TunedFields::tuned).collect()),
             Self::Name(name) => match name.as_str() {
                 "measured" => Tuning::Measured,
                 "usual" => Tuning::Usual,
@@ -431,6 +450,12 @@ impl Engine {
 
 #[wasm_bindgen]
 impl Engine {
+    /// The engine's version.
+    #[must_use]
+    pub fn version() -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
     /// Reads a model folder onto a device.
     pub async fn load(
         folder: JsFolder,

@@ -10,6 +10,7 @@ import { abortError, untilAborted } from './abort.js';
 import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
+import { tuningIn } from './cache/tuning.js';
 import { addSubgroupsToNextDevice, describeAdapter, requireWebGpu } from './webgpu.js';
 
 /** @import { Place } from './folder.js' */
@@ -189,10 +190,13 @@ async function loadEngine({ model, adapters, options }, store, context) {
   const shouldStop = () => signal.aborted;
   requireWebGpu(options.device);
   const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
+  const tuning = adapter && (options.tuning ?? 'measured') === 'measured' ? tuningIn(store, adapter, Engine.version()) : null;
+  const known = (await tuning?.recall()) ?? [];
   const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) => {
     if (adapter?.subgroups && options.features?.subgroups !== false) addSubgroupsToNextDevice();
-    return Engine.load(folder, { ...options, adapter, onProgress, shouldStop });
+    return Engine.load(folder, { ...options, ...(tuning && { tuning: known }), adapter, onProgress, shouldStop });
   });
+  await tuning?.remember(known, engine.info().tuning);
   try {
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     if (signal.aborted) throw abortError(signal);

@@ -5,7 +5,7 @@
 //! for the least squared error, from the weights alone; `docs/quantization.md` has what was tried.
 
 use half::f16;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub const GROUP: usize = 32;
 
 /// The dtype that a model's matrices are kept in; vectors (biases, `LayerNorm`) stay f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// 32 bits a weight, as published.

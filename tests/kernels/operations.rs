@@ -6,8 +6,8 @@ use std::rc::Rc;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use specter_web::engine::cpu::Cpu;
-use specter_web::engine::gpu::{Gpu, GpuOptions};
-use specter_web::engine::{AttentionColumns, Backend, Outputs};
+use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuning};
+use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs};
 use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use specter_web::model::bert::Embeddings;
 use specter_web::model::{Activation, Dense, LayerNorm, Layout, Pooling};
@@ -132,15 +132,21 @@ trait Operation: Clone + std::fmt::Debug {
     fn tolerance(&self, case: &Case, size: f32) -> f32;
 }
 
-/// Compares the GPU with the reference on generated cases.
-fn check<O: Operation>(operations: impl Strategy<Value = O>) {
+/// Compares the GPU with the reference on generated cases: with all that the device has, and with what every device has.
+fn check<O: Operation>(operations: impl Strategy<Value = O> + Clone) {
+    check_on(GpuOptions::native(), operations.clone());
+    check_on(GpuOptions { allowed: Features::default(), ..GpuOptions::native() }, operations);
+}
+
+fn check_on<O: Operation>(options: GpuOptions, operations: impl Strategy<Value = O>) {
     fn vectors<B: Backend + 'static>(backend: &mut B, case: &Case, operation: &impl Operation) -> Vec<f32> {
         let mut bench = Bench::new(backend, case);
         let rows = operation.run(&mut bench);
         let pending = bench.backend.send(&rows).expect("it fits");
         pollster::block_on(bench.backend.receive(pending)).expect("the kernels run")
     }
-    let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
+    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+
     let gpu = std::cell::RefCell::new(&mut gpu);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -226,7 +232,7 @@ impl Operation for Linear {
     }
 }
 
-fn linears() -> impl Strategy<Value = Linear> {
+fn linears() -> impl Strategy<Value = Linear> + Clone {
     let shape = (1_usize..8, any::<bool>(), 0_usize..7, 0_usize..7).prop_map(|(blocks, part, first, end)| {
         let first = first % blocks;
         let end = first + 1 + end % (blocks - first);
@@ -239,6 +245,86 @@ fn linears() -> impl Strategy<Value = Linear> {
 #[test]
 fn linear_multiplies_adds_and_activates() {
     check(linears());
+}
+
+/// A dense layer whose operands a kernel rounds.
+#[derive(Clone, Debug)]
+struct RoundedLinear {
+    linear: Linear,
+    /// The standard deviation of what is lost of a factor of about 1.
+    rounding: f32,
+}
+
+impl Operation for RoundedLinear {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        self.linear.run(bench)
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        // Six standard deviations of a sum of products; squaring doubles what is relative.
+        let squared = if self.linear.activation == Activation::SquaredRelu { 2.0 * size } else { 1.0 };
+        6.0 * self.rounding * (case.hidden as f32).sqrt() * squared + self.linear.tolerance(case, size)
+    }
+}
+
+fn check_kernel(kernel: LinearKernel, rounding: f32) {
+    let options = GpuOptions { tuning: Tuning::Pinned(kernel), ..GpuOptions::native() };
+    check_on(options.clone(), linears().prop_map(move |linear| RoundedLinear { linear, rounding }));
+    // It is that kernel that was checked, and no other in its place.
+    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+    let case = Case { seed: 1, lengths: vec![3], hidden: 64, format: Format::Q8, other_format: Format::Q8 };
+    let linear = Linear { outputs: 64, range: None, activation: Activation::Identity, residual: false };
+    let mut bench = Bench::new(&mut gpu, &case);
+    let rows = linear.run(&mut bench);
+    let pending = bench.backend.send(&rows).expect("it fits");
+    pollster::block_on(bench.backend.receive(pending)).expect("the kernels run");
+    let ran: Vec<String> = gpu.kernels().into_iter().map(|kernel| kernel.name).collect();
+    let name = format!("linear_{}", kernel.name().replace('-', "_"));
+    assert!(ran.iter().any(|kernel| kernel.starts_with(&name)), "{name} has not run: {ran:?}");
+}
+
+#[test]
+fn linear_in_registers_is_that_of_the_reference() {
+    check_kernel(LinearKernel::Registers, 0.0);
+}
+
+#[test]
+fn linear_by_quads_is_that_of_the_reference() {
+    check_kernel(LinearKernel::Quads, 0.0);
+}
+
+#[test]
+fn linear_in_tiles_is_that_of_the_reference() {
+    check_kernel(LinearKernel::Tiles, 0.0);
+}
+
+#[test]
+fn linear_in_tiles_of_f16_loses_what_f16_does() {
+    // Half of 2⁻¹⁰ at most, uniformly, of either factor.
+    check_kernel(LinearKernel::HalfTiles, 2.0 * 2.8e-4);
+}
+
+#[test]
+fn linear_of_int8_loses_what_int8_does() {
+    // A group's largest activation is about 3; half of a 127th of it at most, uniformly.
+    check_kernel(LinearKernel::Dot, 3.0 / 127.0 * 0.29);
+}
+
+#[test]
+fn a_kernel_is_chosen_by_measuring_and_known_the_next_time() {
+    let shapes = [MatrixShape { outputs: 96, inputs: 64, format: Format::Q8 }];
+    let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
+    pollster::block_on(gpu.prepare(&shapes)).expect("some kernel is right");
+    let tuned = gpu.tuned();
+    assert_eq!(tuned.len(), 1);
+    let measured = gpu.kernels().len();
+    assert!(measured >= 3, "only {measured} kernels were tried");
+
+    let options = GpuOptions { tuning: Tuning::Known(tuned.clone()), ..GpuOptions::native() };
+    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+    pollster::block_on(gpu.prepare(&shapes)).expect("nothing is measured");
+    assert_eq!(gpu.tuned(), tuned);
+    assert!(gpu.kernels().is_empty());
 }
 
 /// Weights of zero leave nothing but the function of the bias, without the rounding of a sum to hide in.

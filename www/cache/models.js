@@ -7,6 +7,7 @@
 import { placesOf } from '../places.js';
 import { addressOf, collectGarbage, locked, piecesOf, readManifests } from './manifest.js';
 import { browserStore } from './store.js';
+import { forgetTuning } from './tuning.js';
 
 /** @import { CachedModel, Source, Store } from '../types.js' */
 
@@ -54,6 +55,7 @@ export class ModelCache {
     for (const [key, manifest] of await this.#manifests()) {
       if (!model || addresses.includes(manifest.source)) await locked(key, {}, () => this.#store.delete(key));
     }
+    if (!model) await forgetTuning(this.#store).catch(() => {});
     await collectGarbage(this.#store).catch(() => {});
     return before - (await this.size());
   }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::device::Features;
 use super::packing::Order;
@@ -15,7 +15,7 @@ use crate::weights::Format;
 pub(super) const FEW_ROWS: usize = 32;
 
 /// A way to compute a dense layer. The shaders of that name say how each works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinearKernel {
     /// Sums in registers and nothing else; runs everywhere.
@@ -48,9 +48,10 @@ impl LinearKernel {
 
     /// The kernel of that name.
     pub fn from_name(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| Error::InvalidOption {
+        let named = Self::ALL.into_iter().find(|kernel| kernel.name() == name);
+        named.ok_or_else(|| Error::InvalidOption {
             problem: format!(
-                "there is no kernel {name:?}; there are {}",
+                "tuning is {name:?}; it can be 'measured', 'usual' or a kernel: {}",
                 Self::ALL.map(Self::name).join(", ")
             ),
         })
@@ -125,7 +126,7 @@ impl LinearKernel {
 }
 
 /// The kernels of a matrix, for few rows and for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// For up to 32 rows.
     pub few: LinearKernel,

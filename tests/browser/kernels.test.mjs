@@ -1,0 +1,109 @@
+/** Which kernels run: each gives the same vectors, what was measured is remembered, and a page can say which it wants. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { BROWSER, meanCosine, readJson, stage } from './stage.mjs';
+
+const set = stage();
+const golden = readJson('minilm/goldens.json');
+const MODEL = '/models/all-MiniLM-L6-v2-q8/';
+
+/**
+ * Loads, embeds and says what has run.
+ *
+ * @param {Record<string, unknown>} options
+ * @param {string[]} [papers]
+ */
+const visit = (options, papers = golden.papers.slice(0, 6)) =>
+  set.page.evaluate(
+    async (model, options, papers) => {
+      const specter = await Specter.load(new URL(model, location.href), { maxLength: 512, ...options });
+      const rows = rowsOf(await specter.embed(papers));
+      const info = specter.info();
+      await specter.dispose();
+      return { rows, info };
+    },
+    MODEL,
+    options,
+    papers,
+  );
+
+/** @param {{ kernels: { name: string }[] }} info */
+const linearKernels = ({ kernels }) =>
+  kernels.map(({ name }) => name).filter((name) => name.startsWith('linear_'));
+
+describe(`kernels, in ${BROWSER}`, () => {
+  // What a kernel rounds beyond q8 itself.
+  for (const [kernel, feature, least] of /** @type {const} */ ([
+    ['registers', null, 0.99999],
+    ['quads', 'subgroups', 0.99999],
+    ['tiles', null, 0.99999],
+    ['half-tiles', 'f16', 0.99999],
+    ['dot', 'integer-dot', 0.9995],
+  ])) {
+    test(`${kernel} gives the vectors of registers where the device has ${feature ?? 'nothing in particular'}`, async () => {
+      const expected = await visit({ tuning: 'registers' });
+      const { rows, info } = await visit({ tuning: kernel });
+      const runs = feature === null || info.device.features.includes(feature);
+      const name = runs ? kernel.replace('-', '_') : 'registers';
+      const ran = linearKernels(info);
+      assert.ok(ran.length > 0 && ran.every((ran) => ran.startsWith(`linear_${name}`)), `${ran} ran, not ${name}`);
+      const cosine = meanCosine(rows, expected.rows);
+      assert.ok(cosine >= least, `the mean cosine is ${cosine}`);
+    });
+  }
+
+  test('features can be switched off', async () => {
+    const { info, rows } = await visit({ features: { subgroups: false, f16: false, integerDot: false } });
+    assert.deepEqual(info.device.features, []);
+    assert.ok(!info.kernels.some(({ name }) => name.includes('quads')));
+    assert.ok(meanCosine(rows, golden.embeddings.slice(0, 6)) >= 0.9995);
+  });
+
+  test('what was measured is remembered, and measured no more', async () => {
+    await set.page.evaluate(() => caches.delete('specter-web'));
+    const first = await visit({});
+    const again = await visit({});
+    assert.ok(first.info.tuning.length > 0);
+    assert.deepEqual(again.info.tuning, first.info.tuning);
+    const tried = (/** @type {any} */ { info }) => new Set(linearKernels(info)).size;
+    assert.ok(tried(first) > tried(again), `${tried(first)} kernels ran at first, ${tried(again)} the second time`);
+    assert.equal(tried(again), 1);
+    // Deleting everything deletes it too.
+    await set.page.evaluate(() => Specter.cache.delete());
+    assert.deepEqual(await set.page.evaluate(async () => (await (await caches.open('specter-web')).keys()).length), 0);
+  });
+
+  test('a memory of nonsense is no obstacle', async () => {
+    await visit({});
+    await set.page.evaluate(async () => {
+      const cache = await caches.open('specter-web');
+      for (const key of await cache.keys()) await cache.put(key, new Response('[{"outputs": "many"}, null]'));
+    });
+    const { info } = await visit({});
+    assert.ok(info.tuning.length > 0);
+  });
+
+  test('what was measured can be given by hand', async () => {
+    const tuning = [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'registers', many: 'tiles' }];
+    const { info } = await visit({ tuning });
+    assert.deepEqual(info.tuning.find(({ outputs, inputs }) => outputs === 384 && inputs === 384), tuning[0]);
+  });
+
+  for (const [what, options, says] of /** @type {const} */ ([
+    ['an unknown kernel', { tuning: 'fastest' }, /measured.*registers/],
+    ['no kernel at all', { tuning: 7 }, /tuning is/],
+    ['an unknown feature', { features: { tensors: true } }, /tensors/],
+    ['a feature that is no boolean', { features: { f16: 'no' } }, /features\.f16/],
+  ])) {
+    test(`${what} is refused`, async () => {
+      const failure = await set.page.evaluate(
+        (model, options) => failureOf(Specter.load(new URL(model, location.href), options)),
+        MODEL,
+        options,
+      );
+      assert.equal(failure.code, 'invalid-option', failure.message);
+      assert.match(failure.message, says);
+    });
+  }
+});

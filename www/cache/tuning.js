@@ -1,0 +1,62 @@
+/**
+ * Which kernels an earlier load has found to be the fastest on this device.
+ *
+ * @module
+ */
+
+/** @import { Store, Tuned } from '../types.js' */
+
+/** Keys of a store that are no model's. */
+const TUNING = 'tuning/';
+
+/**
+ * What was found by this version of the engine, in this version of the browser, on this adapter.
+ *
+ * @param {Store | null} store
+ * @param {{ name: string, vendor: string }} adapter
+ * @param {string} version
+ */
+export function tuningIn(store, { name, vendor }, version) {
+  const key = TUNING + encodeURIComponent([name, vendor, navigator.userAgent, version].join(' '));
+  return {
+    /**
+     * @returns {Promise<Tuned[]>} none where there is no store, or nothing of use in it
+     */
+    async recall() {
+      try {
+        const stored = await store?.get(key);
+        const tuned = stored ? JSON.parse(await new Response(stored).text()) : [];
+        return Array.isArray(tuned) && tuned.every(isTuned) ? tuned : [];
+      } catch {
+        return [];
+      }
+    },
+
+    /**
+     * @param {Tuned[]} known  what was recalled
+     * @param {Tuned[]} found
+     */
+    async remember(known, found) {
+      const shape = (/** @type {Tuned} */ { outputs, inputs, dtype }) => `${outputs} ${inputs} ${dtype}`;
+      const all = new Map([...known, ...found].map((tuned) => [shape(tuned), tuned]));
+      if (all.size === known.length) return;
+      const bytes = new TextEncoder().encode(JSON.stringify([...all.values()]));
+      try {
+        await store?.put(key, bytes);
+      } catch {
+        // Who cannot store measures again.
+      }
+    },
+  };
+}
+
+/** @param {Store} store */
+export async function forgetTuning(store) {
+  for (const key of await store.keys()) if (key.startsWith(TUNING)) await store.delete(key);
+}
+
+/** @param {Partial<Tuned> | null} tuned */
+function isTuned(tuned) {
+  const { outputs, inputs, dtype, few, many } = tuned ?? {};
+  return [outputs, inputs].every(Number.isInteger) && [dtype, few, many].every((name) => typeof name === 'string');
+}
