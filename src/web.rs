@@ -80,7 +80,7 @@ export interface EngineEmbedOptions {
 }
 export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
 /** Which kernels multiply by matrices of a shape, for up to 32 rows and for more. */
-export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; many: string }
+export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; many: string; rounding?: string }
 export interface EngineInfo {
   version: string;
   model: string;
@@ -335,13 +335,18 @@ struct TunedFields {
     dtype: String,
     few: String,
     many: String,
+    rounding: Option<String>,
 }
 
 impl TunedFields {
     /// Nothing where there is no kernel of such a name, which an older version may have had.
     fn tuned(&self) -> Option<Tuned> {
         let kernel = |name: &str| LinearKernel::from_name(name).ok();
-        let plan = Plan { few: kernel(&self.few)?, many: kernel(&self.many)? };
+        let plan = Plan {
+            few: kernel(&self.few)?,
+            many: kernel(&self.many)?,
+            rounding: self.rounding.as_deref().and_then(kernel),
+        };
         let dtype = Format::from_name(&self.dtype).ok()?;
         Some(Tuned { outputs: self.outputs, inputs: self.inputs, dtype, plan })
     }

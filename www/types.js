@@ -118,7 +118,8 @@
  */
 
 /**
- * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, and for more.
+ * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, and for more; and the faster one
+ * for more that rounds activations, which is taken where that keeps the model's vectors.
  *
  * @typedef {object} Tuned
  * @property {number} outputs
@@ -126,6 +127,7 @@
  * @property {string} dtype
  * @property {string} few
  * @property {string} many
+ * @property {string} [rounding]
  */
 
 /**

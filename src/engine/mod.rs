@@ -116,6 +116,12 @@ pub trait Backend {
 
     /// Prepares for matrices of these shapes, of which none is there yet.
     async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()>;
+    /// Whether there is a faster way that rounds activations, which not every model bears.
+    fn can_round(&self) -> bool {
+        false
+    }
+    /// Takes that way, or not; not unless it is called.
+    fn allow_rounding(&mut self, _allowed: bool) {}
     /// Room for a matrix of weights, given as parts on top of each other, each of so many rows in a format. A table has
     /// one part.
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Self::Matrix>;

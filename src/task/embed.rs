@@ -18,6 +18,22 @@ pub const TOKEN_BUDGET: usize = 4096;
 /// The largest budget: a dispatch has at most 65,535 workgroups along an axis.
 const MAX_TOKEN_BUDGET: usize = 65_535;
 
+/// How close rounding must keep a vector to what it was: 0.999 to float32 is the aim, of which q8 takes 0.0002.
+const LEAST_COSINE: f32 = 0.9995;
+
+/// What a model is tried on, each of more tokens than are few.
+const ROUNDING_PROBES: [&str; 3] = [
+    "Sparse attention for long documents. We study transformer encoders whose cost grows linearly with the length of \
+     their input, and evaluate them on classification and retrieval of scientific articles in eleven languages. On \
+     average, 94.2 % of the accuracy remains at a quarter of the computation.",
+    "Late Holocene glacier fluctuations in the southern Andes. Radiocarbon and lichenometric dates from forty moraines \
+     show three advances within the last 1,800 years, which coincide with cold and wet phases in tree rings, and a \
+     retreat since 1870 that has no precedent in the record.",
+    "A randomized trial of early physiotherapy after hip replacement. Two hundred and twelve patients aged 58 to 91 \
+     were assigned to treatment within 24 hours or after three days. Pain, length of stay and walking distance after \
+     six weeks were compared; no difference in adverse events was found (p = 0.41).",
+];
+
 /// How a model is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
@@ -109,7 +125,7 @@ impl<B: Backend> Specter<B> {
         let output = Output { pooling: defaults.pooling, normalize: defaults.normalize, layers: usize::MAX };
         let backend = Encoder::prepare(backend, &config, options.format, output).await?;
         let encoder = Encoder::load(folder, config, options.format, backend, on_tensor).await?;
-        Ok(Self {
+        let mut specter = Self {
             name: folder.name().to_owned(),
             tokenizer,
             template: options.template.unwrap_or_default(),
@@ -118,7 +134,26 @@ impl<B: Backend> Specter<B> {
             defaults,
             format: options.format,
             token_budget: options.token_budget,
-        })
+        };
+        specter.decide_on_rounding().await?;
+        Ok(specter)
+    }
+
+    /// Takes the device's faster way that rounds activations, if there is one and this model bears it.
+    async fn decide_on_rounding(&mut self) -> Result<()> {
+        if !self.encoder.backend.can_round() {
+            return Ok(());
+        }
+        let probes = ROUNDING_PROBES.map(|text| Document::Text(text.to_owned()));
+        let options = EmbedOptions::default();
+        let exact = self.embed(&probes, &options, |_, _| Ok(())).await?;
+        self.encoder.backend.allow_rounding(true);
+        let rounded = self.embed(&probes, &options, |_, _| Ok(())).await?;
+        let width = self.encoder.config.hidden_size;
+        let cosines = exact.data.chunks(width).zip(rounded.data.chunks(width)).map(|(x, y)| cosine(x, y));
+        let worst = cosines.fold(1.0, f32::min);
+        self.encoder.backend.allow_rounding(worst >= LEAST_COSINE);
+        Ok(())
     }
 
     /// Reads an adapter onto the device, beside those that are there. One of the same name is replaced, but only
@@ -249,4 +284,10 @@ impl<B: Backend> Specter<B> {
     pub fn backend(&self) -> &B {
         &self.encoder.backend
     }
+}
+
+/// The cosine of the angle between two vectors; 0 where one is nothing.
+fn cosine(x: &[f32], y: &[f32]) -> f32 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+    dot(x, y) / (dot(x, x) * dot(y, y)).sqrt().max(f32::MIN_POSITIVE)
 }

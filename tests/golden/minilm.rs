@@ -1,6 +1,7 @@
 //! all-MiniLM-L6-v2, with its real trained weights.
 
 use specter_web::engine::Backend;
+use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Tuning};
 use specter_web::model::Pooling;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::{Document, Template};
@@ -111,4 +112,20 @@ async fn a_converted_folder_gives_the_vectors_of_quantizing_while_loading<B: Bac
     let converted = converted.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
     let quantized = quantized.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
     assert!(converted.data == quantized.data);
+}
+
+#[test]
+fn rounding_activations_to_int8_keeps_the_fidelity_bar() {
+    let (goldens, documents) = goldens();
+    let options = GpuOptions { tuning: Tuning::Pinned(LinearKernel::Dot), ..GpuOptions::native() };
+    let gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+    let mut specter = pollster::block_on(load(CONVERTED, Format::Q8, gpu));
+    let options = EmbedOptions::default();
+    let found = pollster::block_on(specter.embed(&documents, &options, |_, _| Ok(()))).expect("it embeds");
+    let cosines =
+        found.data.chunks(HIDDEN).zip(&goldens.embeddings).map(|(found, expected)| cosine(found, expected));
+    let mean = cosines.sum::<f32>() / documents.len() as f32;
+    println!("mean cosine {mean} with int8 activations");
+    assert!(mean >= 0.999, "the mean cosine is {mean}");
+    assert!(specter.backend().kernels().iter().any(|kernel| kernel.name == "linear_dot"));
 }

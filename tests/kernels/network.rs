@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::Backend;
 use specter_web::engine::cpu::Cpu;
-use specter_web::engine::gpu::{Gpu, GpuOptions};
+use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
 use specter_web::folder::MemoryFolder;
 use specter_web::model::{Config, Pooling, bert};
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
@@ -17,6 +17,15 @@ use crate::random::Random;
 /// A model folder with seeded weights of the spread that BERT is initialised with, ten times over for the matrices so
 /// that attention is not flat.
 fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
+    changed_model(config, words, |_, _| {})
+}
+
+/// The same with some values of some tensors changed.
+fn changed_model(
+    config: &serde_json::Value,
+    words: usize,
+    change: impl Fn(&str, &mut [f32]),
+) -> MemoryFolder {
     let mut folder =
         MemoryFolder::new("seeded", [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder)).expect("the config is one that runs");
@@ -30,7 +39,8 @@ fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
                 name if name.contains("embeddings") => (0.0, 0.05),
                 _ => (0.0, 0.06),
             };
-            let values = random.values(spec.shape.iter().product(), center, spread);
+            let mut values = random.values(spec.shape.iter().product(), center, spread);
+            change(&spec.name, &mut values);
             (spec.name, (spec.shape, bytemuck::cast_slice(&values).to_vec()))
         })
         .collect();
@@ -49,11 +59,14 @@ fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
 
 /// Two layers of 64 columns and 200 words.
 fn small_model(intermediate_size: usize, positions: usize) -> MemoryFolder {
-    let config = serde_json::json!({
+    seeded_model(&small_config(intermediate_size, positions), 200)
+}
+
+fn small_config(intermediate_size: usize, positions: usize) -> serde_json::Value {
+    serde_json::json!({
         "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": intermediate_size, "vocab_size": 205, "max_position_embeddings": positions,
-    });
-    seeded_model(&config, 200)
+    })
 }
 
 fn text(words: std::ops::Range<usize>) -> Document {
@@ -151,4 +164,64 @@ fn a_steady_stream_of_batches_creates_nothing() {
         assert_eq!(specter.backend().objects(), objects);
         assert_eq!(specter.backend().memory(), memory);
     });
+}
+
+/// Says of every matrix of a small model that rounding would be faster.
+fn would_round() -> GpuOptions {
+    let (registers, dot) = (LinearKernel::Registers, LinearKernel::Dot);
+    let plan = Plan { few: registers, many: registers, rounding: Some(dot) };
+    let shapes = [(192, 64), (64, 64), (128, 64), (64, 128)];
+    let tuned = shapes.map(|(outputs, inputs)| Tuned { outputs, inputs, dtype: Format::Q8, plan });
+    GpuOptions { tuning: Tuning::Known(tuned.to_vec()), ..GpuOptions::native() }
+}
+
+/// How often the kernel that rounds runs for a batch that is large enough for it.
+async fn roundings(folder: &MemoryFolder) -> u64 {
+    let gpu = Gpu::new(would_round()).await.expect("there is a GPU to test on");
+    let count = |gpu: &Gpu| {
+        let kernels = gpu.kernels();
+        kernels
+            .iter()
+            .filter(|kernel| kernel.name == "linear_dot")
+            .map(|kernel| kernel.dispatches)
+            .sum::<u64>()
+    };
+    let mut specter =
+        Specter::load(folder, LoadOptions::default(), gpu, |_, _| Ok(())).await.expect("it loads");
+    let before = count(specter.backend());
+    assert!(before > 0, "it was not tried");
+    specter.embed(&[text(0..60)], &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+    count(specter.backend()) - before
+}
+
+#[test]
+fn activations_are_rounded_where_the_model_bears_it() {
+    assert!(pollster::block_on(roundings(&small_model(128, 64))) > 0);
+}
+
+#[test]
+fn activations_are_not_rounded_where_the_model_does_not_bear_it() {
+    // One column of activations is huge and counts for nothing: beside it, int8 has no digits left for the others.
+    let folder = changed_model(&small_config(128, 64), 200, |name, values| {
+        if name == "embeddings.LayerNorm.weight" || name == "encoder.layer.0.output.LayerNorm.weight" {
+            values[0] = 1e5;
+        }
+        if name == "encoder.layer.1.output.LayerNorm.weight" {
+            values[0] = 0.0;
+        }
+        let reads = name.contains("attention.self") || name.contains("intermediate");
+        if reads && name.ends_with(".weight") {
+            values.iter_mut().step_by(64).for_each(|weight| *weight = 0.0);
+        }
+        // What is read that way weighs more than what goes past.
+        if name.ends_with("output.dense.weight") {
+            for weight in values.iter_mut() {
+                *weight *= 5e3;
+            }
+        }
+        if name.contains(".bias") {
+            values.fill(0.0);
+        }
+    });
+    assert_eq!(pollster::block_on(roundings(&folder)), 0);
 }

@@ -132,16 +132,23 @@ pub struct Plan {
     pub few: LinearKernel,
     /// For more.
     pub many: LinearKernel,
+    /// For more, where it is known that rounding activations keeps the model's vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<LinearKernel>,
 }
 
 impl Plan {
     /// The kernel for so many rows.
-    pub(super) fn kernel(self, rows: usize) -> LinearKernel {
-        if rows <= FEW_ROWS { self.few } else { self.many }
+    pub(super) fn kernel(self, rows: usize, may_round: bool) -> LinearKernel {
+        match self.rounding {
+            _ if rows <= FEW_ROWS => self.few,
+            Some(rounding) if may_round => rounding,
+            _ => self.many,
+        }
     }
 
     pub(super) fn both(kernel: LinearKernel) -> Self {
-        Self { few: kernel, many: kernel }
+        Self { few: kernel, many: kernel, rounding: None }
     }
 }
 

@@ -97,6 +97,8 @@ pub struct Gpu {
     clock: Clock,
     tuning: Tuning,
     plans: Plans,
+    /// Whether kernels may be taken that round activations.
+    may_round: bool,
     /// The widest rows that any operation of the model makes.
     widest: usize,
     tokens: usize,
@@ -194,6 +196,7 @@ impl Gpu {
             clock,
             tuning,
             plans: Plans::new(),
+            may_round: false,
             device,
             widest: 0,
             tokens: 0,
@@ -315,6 +318,14 @@ impl Backend for Gpu {
 
     async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()> {
         self.tune(matrices).await
+    }
+
+    fn can_round(&self) -> bool {
+        self.plans.values().any(|plan| plan.rounding.is_some())
+    }
+
+    fn allow_rounding(&mut self, allowed: bool) {
+        self.may_round = allowed;
     }
 
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
@@ -463,7 +474,7 @@ impl Backend for Gpu {
             if computed.is_empty() {
                 continue;
             }
-            let kernel = part.plan.kernel(rows);
+            let kernel = part.plan.kernel(rows, self.may_round);
             let groups = [("GROUPS", quad_groups as f64)];
             let common = [("ACTIVATION", activation.number()), ("HAS_RESIDUAL", flag(residual.is_some()))];
             let constants: Vec<(&'static str, f64)> = match kernel {

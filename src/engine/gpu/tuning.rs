@@ -44,6 +44,11 @@ pub struct Tuned {
 /// How long measuring may take; a measurement that was begun is ended.
 const BUDGET_MS: f64 = 300.0;
 
+/// What share of the fastest exact kernel's time one that rounds activations may take, to be worth the trouble; and where
+/// it reads weights in another order, so that the fastest exact kernel could not be fallen back on.
+const WORTH_ROUNDING: f64 = 0.8;
+const WORTH_REORDERING: f64 = 0.5;
+
 /// How many rows stand for many: on a GPU enough to fill it, on a CPU as few as tell.
 const MANY_ROWS: usize = 512;
 const MANY_SOFTWARE_ROWS: usize = 128;
@@ -74,7 +79,7 @@ impl Gpu {
             let quads = Some(LinearKernel::Quads).filter(runs);
             return Plan::both(quads.unwrap_or(LinearKernel::Registers));
         }
-        Plan { few: LinearKernel::Registers, many: LinearKernel::Tiles }
+        Plan { few: LinearKernel::Registers, many: LinearKernel::Tiles, rounding: None }
     }
 
     /// Decides on a plan for each shape.
@@ -101,9 +106,11 @@ impl Gpu {
 
     /// Whether an earlier run's finding can be followed on this device.
     fn can_follow(&self, tuned: &Tuned) -> bool {
-        let Plan { few, many } = tuned.plan;
-        let runs = |kernel: LinearKernel| kernel.runs_on(self.device.features(), tuned.dtype);
-        runs(few) && runs(many) && few.order() == many.order()
+        let Plan { few, many, rounding } = tuned.plan;
+        let mut kernels = [few, many].into_iter().chain(rounding);
+        kernels.all(|kernel| {
+            kernel.runs_on(self.device.features(), tuned.dtype) && kernel.order() == few.order()
+        })
     }
 
     /// What was decided, for the next load on this device.
@@ -146,27 +153,39 @@ impl Gpu {
         self.device.check_size("a matrix", shape.format.value_bytes(shape.outputs, shape.inputs) as u64)?;
         let probe = Probe::new(shape);
         let many_rows = if self.device.is_software() { MANY_SOFTWARE_ROWS } else { MANY_ROWS };
-        // What rounds activations to int8 changes a model's answers; that is for its owner to ask for.
-        let candidates = LinearKernel::ALL
-            .into_iter()
-            .filter(|kernel| kernel.runs_on(features, shape.format) && *kernel != LinearKernel::Dot);
-        let candidates: Vec<LinearKernel> = candidates.collect();
-        let many = self.fastest(&probe, &candidates, many_rows).await?;
-        let same_order = candidates.into_iter().filter(|kernel| kernel.order() == many.order());
-        let few = self.fastest(&probe, &same_order.collect::<Vec<_>>(), FEW_ROWS / 4).await?;
-        Ok(Plan { few, many })
+        let runs = |kernel: &LinearKernel| kernel.runs_on(features, shape.format);
+        let (rounding, exact): (Vec<_>, Vec<_>) =
+            LinearKernel::ALL.into_iter().filter(runs).partition(|&kernel| kernel == LinearKernel::Dot);
+        let (mut many, time) = self.fastest(&probe, &exact, many_rows).await?;
+        let of_order = |order| exact.iter().copied().filter(move |kernel| kernel.order() == order);
+        let mut worth = None;
+        for kernel in rounding {
+            let rounding_time = self.time(&probe, kernel, many_rows, time).await?;
+            // Without the fastest exact kernel, rounding has more to make up for.
+            let share = if kernel.order() == many.order() { WORTH_ROUNDING } else { WORTH_REORDERING };
+            if rounding_time.is_some_and(|rounding_time| rounding_time < share * time) {
+                if kernel.order() != many.order() {
+                    let others: Vec<_> = of_order(kernel.order()).collect();
+                    many = self.fastest(&probe, &others, many_rows).await?.0;
+                }
+                worth = Some(kernel);
+            }
+        }
+        let candidates: Vec<_> = of_order(many.order()).collect();
+        let few = match candidates.as_slice() {
+            &[only] => only,
+            several => self.fastest(&probe, several, FEW_ROWS / 4).await?.0,
+        };
+        Ok(Plan { few, many, rounding: worth })
     }
 
-    /// The fastest of some kernels whose answer is right.
+    /// The fastest of some kernels whose answer is right, and its time.
     async fn fastest(
         &mut self,
         probe: &Probe,
         kernels: &[LinearKernel],
         rows: usize,
-    ) -> Result<LinearKernel> {
-        if let &[only] = kernels {
-            return Ok(only);
-        }
+    ) -> Result<(LinearKernel, f64)> {
         let mut fastest: Option<(LinearKernel, f64)> = None;
         for &kernel in kernels {
             let to_beat = fastest.map_or(f64::INFINITY, |(_, time)| time);
@@ -176,7 +195,7 @@ impl Gpu {
             }
         }
         let MatrixShape { outputs, inputs, format } = probe.shape;
-        fastest.map(|(kernel, _)| kernel).ok_or_else(|| {
+        fastest.ok_or_else(|| {
             let weights = format!("{outputs} × {inputs} {} weights", format.name());
             Error::internal(format!("no kernel multiplies by {weights} correctly on this device"))
         })
