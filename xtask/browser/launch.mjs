@@ -15,7 +15,6 @@ const CHROMIUM_FLAGS = [
   // Containers often give /dev/shm 64 MB, less than one model.
   '--disable-dev-shm-usage',
   '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
   // No request of the browser's own: a test watches the network for ours.
   '--disable-background-networking',
   '--disable-component-update',
@@ -23,6 +22,12 @@ const CHROMIUM_FLAGS = [
   '--disable-quic',
   '--no-first-run',
 ];
+
+const SOFTWARE_FLAGS = ['--use-webgpu-adapter=swiftshader'];
+
+/** A headless Chromium on Linux does not look for a GPU unless told to. */
+const HARDWARE_FLAGS =
+  process.platform === 'linux' ? ['--ignore-gpu-blocklist', '--enable-features=Vulkan', '--use-angle=vulkan'] : [];
 
 const FIREFOX_PREFERENCES = {
   'dom.webgpu.enabled': true,
@@ -33,7 +38,9 @@ const FIREFOX_PREFERENCES = {
 
 /**
  * @param {import('./find.mjs').BrowserName} name
- * @param {{ args?: string[] }} [options] further command-line flags
+ * @param {object} [options]
+ * @param {string[]} [options.args]  further command-line flags
+ * @param {boolean} [options.hardware]  Chromium takes the machine's own GPU and not SwiftShader
  * @returns {Promise<import('puppeteer-core').Browser>} close it when done
  * @example
  * const browser = await launch('firefox');
@@ -41,7 +48,7 @@ const FIREFOX_PREFERENCES = {
  * await page.goto(address);
  * await browser.close();
  */
-export async function launch(name, { args = [] } = {}) {
+export async function launch(name, { args = [], hardware = false } = {}) {
   const executablePath = findBrowser(name);
   if (!executablePath) {
     throw new Error(
@@ -53,7 +60,7 @@ export async function launch(name, { args = [] } = {}) {
       browser: 'chrome',
       executablePath,
       headless: true,
-      args: [...CHROMIUM_FLAGS, ...args],
+      args: [...CHROMIUM_FLAGS, ...(hardware ? HARDWARE_FLAGS : SOFTWARE_FLAGS), ...args],
       protocolTimeout: PROTOCOL_TIMEOUT_MS,
     });
   }

@@ -38,6 +38,8 @@ const TYPES = { '.safetensors': 'application/octet-stream', '.bin': 'application
  * @property {number} [port] 0, the default: any free one
  * @property {boolean} [isolate] make the pages cross-origin isolated; false by default
  * @property {string} [root] the folder that holds www/, models/ and tests/; this repository by default
+ * @property {[prefix: string, folder: string][]} [folders] served besides; a folder is absolute or in `root`
+ * @property {number} [maxAge] seconds for which a browser need not ask again; by default it always asks
  *
  * @typedef {object} Server
  * @property {string} url its address, with a slash at the end
@@ -53,8 +55,8 @@ const TYPES = { '.safetensors': 'application/octet-stream', '.bin': 'application
  * await page.goto(new URL('demo/', server.url).href);
  * await server.close();
  */
-export async function serve({ port = 0, isolate = false, root = REPOSITORY } = {}) {
-  const mounts = FOLDERS.map(([prefix, folder]) => {
+export async function serve({ port = 0, isolate = false, root = REPOSITORY, folders = [], maxAge } = {}) {
+  const mounts = [...folders, ...FOLDERS].map(([prefix, folder]) => {
     const path = resolve(root, folder);
     const files = sirv(path, {
       // Look at the disk on each request: files change while the server runs.
@@ -64,6 +66,7 @@ export async function serve({ port = 0, isolate = false, root = REPOSITORY } = {
         const type = TYPES[/** @type {keyof typeof TYPES} */ (/\.\w+$/.exec(pathname)?.[0] ?? '')];
         if (type) response.setHeader('Content-Type', type);
         response.setHeader('Accept-Ranges', 'bytes');
+        if (maxAge !== undefined) response.setHeader('Cache-Control', `max-age=${maxAge}`);
       },
     });
     return { prefix, path, files };

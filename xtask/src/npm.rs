@@ -1,5 +1,5 @@
 //! Node.js and the npm packages of the root `package.json`: development tools only, since the
-//! published package depends on nothing.
+//! published package depends on nothing. Those that only the benchmark uses are in `bench/`.
 
 use std::fs;
 use std::process::Command;
@@ -23,16 +23,23 @@ pub(crate) fn npm() -> Command {
     command(if cfg!(windows) { "npm.cmd" } else { "npm" })
 }
 
-/// Sees to it that the packages in `node_modules/` are those of `package-lock.json`.
+/// Sees to it that the packages in the repository's `node_modules/` are those of its `package-lock.json`.
 pub(crate) fn ensure_packages() -> Result<()> {
+    ensure_packages_in(".")
+}
+
+/// The same in a folder of the repository.
+pub(crate) fn ensure_packages_in(folder: &str) -> Result<()> {
     ensure_node()?;
-    let lock =
-        fs::read(repository().join("package-lock.json")).context("package-lock.json cannot be read")?;
+    let place = repository().join(folder);
+    let lock = fs::read(place.join("package-lock.json"))
+        .with_context(|| format!("package-lock.json in {} cannot be read", place.display()))?;
     // Lies in the folder it describes, so that who deletes the folder deletes the claim.
-    let installed = repository().join("node_modules/.installed-lock.json");
+    let installed = place.join("node_modules/.installed-lock.json");
     let done = fs::read(&installed).is_ok_and(|old| old == lock);
-    Step { does: "installing the npm packages", by_hand: "npm ci --ignore-scripts" }.run(done, || {
-        run_quietly(npm().args(["ci", "--ignore-scripts"]))?;
+    let by_hand = format!("npm ci --ignore-scripts --prefix {folder}");
+    Step { does: "installing the npm packages", by_hand: &by_hand }.run(done, || {
+        run_quietly(npm().args(["ci", "--ignore-scripts"]).current_dir(&place))?;
         fs::write(&installed, &lock).context("node_modules cannot be written")
     })
 }

@@ -8,11 +8,12 @@ use crate::{npm, wasm};
 
 /// In the order in which one reads what another has written: the package first, whose declarations the
 /// tests of its use read.
-const PROJECTS: [&str; 4] = [
+const PROJECTS: [&str; 5] = [
     "www/tsconfig.json",
     "www/demo/tsconfig.json",
     "tests/types/tsconfig.json",
     "xtask/browser/tsconfig.json",
+    "bench/tsconfig.json",
 ];
 
 /// Checks every project; the package leaves its declarations in `www/types/`.
