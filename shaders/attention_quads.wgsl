@@ -39,17 +39,18 @@ fn part_dots(query: HeadPart, key0: HeadPart, key1: HeadPart, key2: HeadPart, ke
     );
 }
 
-@compute @workgroup_size(4, HEADS)
+// In one dimension: only there do drivers agree that a quad is four in a row.
+@compute @workgroup_size(4 * HEADS)
 fn main(
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
     @builtin(workgroup_id) workgroup: vec3<u32>,
 ) {
     let tile = tiles[workgroup.x];
     let end = starts[tile.y + 1];
     let first = starts[tile.y];
-    let lane = local.x;
+    let lane = local % 4;
     // Nobody may leave a quad, so who has no head repeats the last one.
-    let own_head = workgroup.y * HEADS + local.y;
+    let own_head = workgroup.y * HEADS + local / 4;
     let head = min(own_head, params.heads - 1);
 
     let columns = head * HEAD_VECTORS + lane;

@@ -14,14 +14,16 @@ override GROUPS: u32 = 4;
 
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 
-@compute @workgroup_size(16, GROUPS)
+// In one dimension: only there do drivers agree that a quad is four in a row.
+@compute @workgroup_size(LANES * GROUPS)
 fn main(
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
     @builtin(workgroup_id) workgroup: vec3<u32>,
 ) {
-    let left = workgroup.x * 2 * LANES + local.x;
+    let lane = local % LANES;
+    let left = workgroup.x * 2 * LANES + lane;
     let right = left + LANES;
-    let row = (workgroup.y * GROUPS + local.y) * ROWS;
+    let row = (workgroup.y * GROUPS + local / LANES) * ROWS;
     let inputs = params.inputs;
     let stride = inputs * 4;
     let groups = inputs / GROUP_TILES;
@@ -46,7 +48,7 @@ fn main(
     var right5 = vec4<f32>(0.0);
     var right6 = vec4<f32>(0.0);
     var right7 = vec4<f32>(0.0);
-    var x = row * stride + local.x % 4;
+    var x = row * stride + local % 4;
     var left_weight = left_row * inputs;
     var right_weight = right_row * inputs;
     for (var group = 0u; group < groups; group++) {

@@ -57,14 +57,16 @@ fn main(
         for (var i = 0u; i < 4; i++) {
             ws[(brought_inputs * 4 + i) * STRIDE + local / INPUT_TILES] = multiplicands(brought[i]);
         }
+        // Whole vectors, since a write to one component may touch the others.
+        let x = (first_row + local / INPUT_TILES * 4) * inputs + step + brought_inputs;
+        let rows = transpose(mat4x4<f32>(
+            input[x],
+            input[x + inputs],
+            input[x + 2 * inputs],
+            input[x + 3 * inputs],
+        ));
         for (var i = 0u; i < 4; i++) {
-            let row = i * 16 + local / INPUT_TILES;
-            let x = multiplicands(input[(first_row + row) * inputs + step + brought_inputs]);
-            let at = brought_inputs * 4 * STRIDE + row / 4;
-            xs[at][row % 4] = x.x;
-            xs[at + STRIDE][row % 4] = x.y;
-            xs[at + 2 * STRIDE][row % 4] = x.z;
-            xs[at + 3 * STRIDE][row % 4] = x.w;
+            xs[(brought_inputs * 4 + i) * STRIDE + local / INPUT_TILES] = multiplicands(rows[i]);
         }
         workgroupBarrier();
         for (var k = 0u; k < INPUTS; k++) {

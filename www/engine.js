@@ -11,7 +11,7 @@ import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
 import { tuningIn } from './cache/tuning.js';
-import { addSubgroupsToNextDevice, describeAdapter, requireWebGpu } from './webgpu.js';
+import { describeAdapter, requireWebGpu, withSubgroups } from './webgpu.js';
 
 /** @import { Place } from './folder.js' */
 /** @import { Call, EngineHandle, Outcome } from './protocol.js' */
@@ -190,11 +190,12 @@ async function loadEngine({ model, adapters, options }, store, context) {
   const shouldStop = () => signal.aborted;
   requireWebGpu(options.device);
   const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
-  const tuning = adapter && (options.tuning ?? 'measured') === 'measured' ? tuningIn(store, adapter, Engine.version()) : null;
+  const measured = adapter && (options.tuning ?? 'measured') === 'measured';
+  const tuning = measured ? tuningIn(store, { ...adapter, features: options.features ?? {}, version: Engine.version() }) : null;
   const known = (await tuning?.recall()) ?? [];
   const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) => {
-    if (adapter?.subgroups && options.features?.subgroups !== false) addSubgroupsToNextDevice();
-    return Engine.load(folder, { ...options, ...(tuning && { tuning: known }), adapter, onProgress, shouldStop });
+    const load = () => Engine.load(folder, { ...options, ...(tuning && { tuning: known }), adapter, onProgress, shouldStop });
+    return adapter?.subgroups && options.features?.subgroups !== false ? withSubgroups(load) : load();
   });
   await tuning?.remember(known, engine.info().tuning);
   try {

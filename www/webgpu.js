@@ -52,25 +52,36 @@ export async function describeAdapter(device) {
   };
 }
 
+/** How many loads are under way that want subgroups. */
+let wanting = 0;
+
 /**
- * Sees to it that the next device has subgroups, where its adapter has them.
+ * Runs a load whose device has subgroups, where its adapter has them.
  *
  * wgpu 30 asks a browser for the features that it has a name for, and subgroups are not among them: its
- * `FEATURES_MAPPING` lacks the entry. So the next adapter, and no other, is one whose `requestDevice` adds it. To be
- * deleted when wgpu has the entry.
+ * `FEATURES_MAPPING` lacks the entry. So while such a load runs, adapters are ones whose `requestDevice` adds it; a page
+ * that asks for a device of its own meanwhile gets one feature more. To be deleted when wgpu has the entry.
  *
- * @returns {void}
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
  */
-export function addSubgroupsToNextDevice() {
+export async function withSubgroups(load) {
   const gpu = navigator.gpu;
-  gpu.requestAdapter = async (options) => {
-    Reflect.deleteProperty(gpu, 'requestAdapter');
-    const adapter = await gpu.requestAdapter(options);
-    if (adapter?.features.has('subgroups')) {
-      const requestDevice = adapter.requestDevice.bind(adapter);
-      adapter.requestDevice = (descriptor = {}) =>
-        requestDevice({ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] });
-    }
-    return adapter;
-  };
+  if (wanting++ === 0) {
+    gpu.requestAdapter = async (options) => {
+      const adapter = await Object.getPrototypeOf(gpu).requestAdapter.call(gpu, options);
+      if (adapter?.features.has('subgroups')) {
+        const requestDevice = adapter.requestDevice.bind(adapter);
+        adapter.requestDevice = (/** @type {GPUDeviceDescriptor} */ descriptor = {}) =>
+          requestDevice({ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] });
+      }
+      return adapter;
+    };
+  }
+  try {
+    return await load();
+  } finally {
+    if (--wanting === 0) Reflect.deleteProperty(gpu, 'requestAdapter');
+  }
 }

@@ -7,13 +7,13 @@
 
 // Rows behind the last one are computed too; buffers have room for whole workgroups, and nobody reads them.
 
-@compute @workgroup_size(LANES, ROWS)
+@compute @workgroup_size(LANES * ROWS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(local_invocation_id) invocation: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
 ) {
-    let local = invocation.x;
-    let row = workgroup.x * ROWS + invocation.y;
+    let local = invocation % LANES;
+    let row = workgroup.x * ROWS + invocation / LANES;
     let columns = params.hidden / 4;
 
     var sum = 0.0;

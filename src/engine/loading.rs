@@ -43,11 +43,12 @@ pub async fn open_weights<F: Folder>(
 const REHEARSED: [usize; 2] = [1, 48];
 
 impl<B: Backend> Encoder<B> {
-    /// Gets a device ready for a network, while its weights may still be on their way: chooses kernels, and runs one
-    /// layer of nothing, so that they are compiled.
+    /// Gets a device ready for a network, while its weights may still be on their way: chooses kernels, and runs two
+    /// layers of nothing, the last of which may differ from the others, so that they are compiled.
     pub async fn prepare(backend: B, config: &Config, format: Format, output: Output) -> Result<B> {
         let mut backend = backend;
-        let small = Config { layers: 1, vocabulary_size: 1, positions: 64, ..config.clone() };
+        let small =
+            Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
         let mut shapes = Shapes { format, found: BTreeSet::new() };
         bert::describe(config).map(&mut shapes)?;
         backend.prepare(&shapes.found.into_iter().collect::<Vec<_>>()).await?;

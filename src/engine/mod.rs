@@ -226,7 +226,7 @@ pub struct KernelInfo {
     pub name: String,
     /// Which specialisation.
     pub variant: String,
-    /// How often it was dispatched since the model was loaded.
+    /// How often it was dispatched since the device was opened, measuring included.
     pub dispatches: u64,
 }
 

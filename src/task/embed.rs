@@ -139,7 +139,8 @@ impl<B: Backend> Specter<B> {
         Ok(specter)
     }
 
-    /// Takes the device's faster way that rounds activations, if there is one and this model bears it.
+    /// Takes the device's faster way that rounds activations, if there is one and this model bears it. Adapters that are
+    /// loaded later are not asked again; their own layers are never rounded.
     async fn decide_on_rounding(&mut self) -> Result<()> {
         if !self.encoder.backend.can_round() {
             return Ok(());
@@ -148,7 +149,14 @@ impl<B: Backend> Specter<B> {
         let options = EmbedOptions::default();
         let exact = self.embed(&probes, &options, |_, _| Ok(())).await?;
         self.encoder.backend.allow_rounding(true);
-        let rounded = self.embed(&probes, &options, |_, _| Ok(())).await?;
+        let rounded = match self.embed(&probes, &options, |_, _| Ok(())).await {
+            Ok(rounded) => rounded,
+            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+            Err(_) => {
+                self.encoder.backend.allow_rounding(false);
+                return Ok(());
+            }
+        };
         let width = self.encoder.config.hidden_size;
         let cosines = exact.data.chunks(width).zip(rounded.data.chunks(width)).map(|(x, y)| cosine(x, y));
         let worst = cosines.fold(1.0, f32::min);

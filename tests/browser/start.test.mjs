@@ -25,6 +25,7 @@ const TRAPPING_ENGINE = `
       queueMicrotask(specter_web);
       await new Promise(() => {});
     }
+    static version() { return '0'; }
     static async load() { return new Engine(); }
     async embed(papers) {
       if (papers[0] === 'at once') trap();
@@ -34,7 +35,7 @@ const TRAPPING_ENGINE = `
       else queueMicrotask(specter_web);
       await new Promise(() => {});
     }
-    info() { return { adapters: [] }; }
+    info() { return { adapters: [], tuning: [] }; }
     free() { if (trapped) throw new Error('freed after a crash'); }
   }
 `;

@@ -4,20 +4,20 @@
  * @module
  */
 
-/** @import { Store, Tuned } from '../types.js' */
+/** @import { Features, Store, Tuned } from '../types.js' */
 
 /** Keys of a store that are no model's. */
 const TUNING = 'tuning/';
 
 /**
- * What was found by this version of the engine, in this version of the browser, on this adapter.
+ * What was found by this version of the engine, in this version of the browser, on this adapter with these features.
  *
  * @param {Store | null} store
- * @param {{ name: string, vendor: string }} adapter
- * @param {string} version
+ * @param {{ name: string, vendor: string, features: Features, version: string }} device
  */
-export function tuningIn(store, { name, vendor }, version) {
-  const key = TUNING + encodeURIComponent([name, vendor, navigator.userAgent, version].join(' '));
+export function tuningIn(store, { name, vendor, features, version }) {
+  const off = Object.entries(features).filter(([, used]) => used === false).map(([feature]) => `without ${feature}`);
+  const key = TUNING + encodeURIComponent([name, vendor, ...off.sort(), navigator.userAgent, version].join(' '));
   return {
     /**
      * @returns {Promise<Tuned[]>} none where there is no store, or nothing of use in it
@@ -39,8 +39,9 @@ export function tuningIn(store, { name, vendor }, version) {
     async remember(known, found) {
       const shape = (/** @type {Tuned} */ { outputs, inputs, dtype }) => `${outputs} ${inputs} ${dtype}`;
       const all = new Map([...known, ...found].map((tuned) => [shape(tuned), tuned]));
-      if (all.size === known.length) return;
-      const bytes = new TextEncoder().encode(JSON.stringify([...all.values()]));
+      const text = JSON.stringify([...all.values()]);
+      if (text === JSON.stringify(known)) return;
+      const bytes = new TextEncoder().encode(text);
       try {
         await store?.put(key, bytes);
       } catch {
@@ -57,6 +58,7 @@ export async function forgetTuning(store) {
 
 /** @param {Partial<Tuned> | null} tuned */
 function isTuned(tuned) {
-  const { outputs, inputs, dtype, few, many } = tuned ?? {};
-  return [outputs, inputs].every(Number.isInteger) && [dtype, few, many].every((name) => typeof name === 'string');
+  const { outputs, inputs, dtype, few, many, rounding = '' } = tuned ?? {};
+  const isSize = (/** @type {unknown} */ size) => Number.isInteger(size) && /** @type {number} */ (size) > 0 && /** @type {number} */ (size) < 2 ** 31;
+  return [outputs, inputs].every(isSize) && [dtype, few, many, rounding].every((name) => typeof name === 'string');
 }

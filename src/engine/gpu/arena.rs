@@ -143,7 +143,7 @@ impl Arena {
     pub(super) fn clear(&mut self) {
         self.capacity = 0;
         self.rows.clear();
-        self.staging.clear();
+        self.staging.drain(..).for_each(|staging| staging.destroy());
         self.largest_result = 0;
     }
 

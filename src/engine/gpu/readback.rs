@@ -36,14 +36,25 @@ fn lock(mapping: &Mutex<Mapping>) -> MutexGuard<'_, Mapping> {
 
 /// The first bytes of a staging buffer on their way to where they can be read.
 pub(super) struct Arriving {
-    staging: wgpu::Buffer,
+    /// There until it is given to others.
+    staging: Option<wgpu::Buffer>,
     size: u64,
+    submission: wgpu::SubmissionIndex,
     mapping: Arc<Mutex<Mapping>>,
 }
 
+impl Drop for Arriving {
+    /// Where nobody waited for it, a browser would keep it until it collects garbage.
+    fn drop(&mut self) {
+        if let Some(staging) = &self.staging {
+            staging.destroy();
+        }
+    }
+}
+
 impl Arriving {
-    /// Asks for them.
-    pub(super) fn new(staging: wgpu::Buffer, size: u64) -> Self {
+    /// Asks for them; `submission` is what writes them.
+    pub(super) fn new(staging: wgpu::Buffer, size: u64, submission: wgpu::SubmissionIndex) -> Self {
         let mapping = Arc::new(Mutex::new(Mapping::default()));
         let done = Arc::clone(&mapping);
         staging.map_async(wgpu::MapMode::Read, ..size, move |outcome| {
@@ -56,16 +67,23 @@ impl Arriving {
                 waker.wake();
             }
         });
-        Self { staging, size, mapping }
+        Self { staging: Some(staging), size, submission, mapping }
     }
 
     /// Waits for them: the values as f32, and the buffer for others to use.
-    pub(super) async fn wait(self, device: &Device, waiting: &Waiting) -> Result<(Vec<f32>, wgpu::Buffer)> {
-        let Self { staging, size, mapping } = self;
+    pub(super) async fn wait(
+        mut self,
+        device: &Device,
+        waiting: &Waiting,
+    ) -> Result<(Vec<f32>, wgpu::Buffer)> {
+        let mapping = Arc::clone(&self.mapping);
         match waiting {
             Waiting::EventLoop => {}
             Waiting::Polling => {
-                let polled = device.handle.poll(wgpu::PollType::wait_indefinitely());
+                // Not for what was submitted later.
+                let submission_index = Some(self.submission.clone());
+                let wait = wgpu::PollType::Wait { submission_index, timeout: None };
+                let polled = device.handle.poll(wait);
                 polled.map_err(|error| Error::DeviceLost { reason: error.to_string() })?;
             }
             Waiting::Nudging(pause) => {
@@ -88,7 +106,9 @@ impl Arriving {
             device.check()?;
             return Err(Error::DeviceLost { reason: error.to_string() });
         }
-        let values = match staging.get_mapped_range(..size) {
+        let lost = || Error::internal("what was read has no buffer");
+        let staging = self.staging.take().ok_or_else(lost)?;
+        let values = match staging.get_mapped_range(..self.size) {
             Ok(view) => bytemuck::pod_collect_to_vec(&view),
             Err(error) => return Err(Error::internal(format!("a mapped buffer cannot be read: {error}"))),
         };

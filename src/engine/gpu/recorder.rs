@@ -169,14 +169,18 @@ impl Recorder {
         });
     }
 
-    /// Runs what was recorded, and `at_end` behind it, in submissions of bounded size.
-    pub(super) fn submit(&mut self, device: &Device, at_end: impl FnOnce(&mut wgpu::CommandEncoder)) {
+    /// Runs what was recorded, and `at_end` behind it, in submissions of bounded size; the last of them.
+    pub(super) fn submit(
+        &mut self,
+        device: &Device,
+        at_end: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> wgpu::SubmissionIndex {
         device.queue.write_buffer(&self.params_buffer, 0, &self.params);
         let most =
             if device.is_software() { OPERATIONS_PER_SOFTWARE_SUBMISSION } else { OPERATIONS_PER_SUBMISSION };
         let mut rest = self.dispatches.as_slice();
         let mut at_end = Some(at_end);
-        loop {
+        let last = loop {
             let mut operations = 0;
             let count = rest.iter().take_while(|dispatch| {
                 let first = operations == 0;
@@ -201,13 +205,14 @@ impl Recorder {
             {
                 at_end(&mut encoder);
             }
-            device.queue.submit([encoder.finish()]);
+            let submission = device.queue.submit([encoder.finish()]);
             if rest.is_empty() {
-                break;
+                break submission;
             }
-        }
+        };
         self.dispatches.clear();
         self.params.clear();
+        last
     }
 
     pub(super) fn objects(&self) -> usize {
