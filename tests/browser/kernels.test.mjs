@@ -68,7 +68,8 @@ describe(`kernels, in ${BROWSER}`, () => {
     assert.deepEqual(again.info.tuning, first.info.tuning);
     const tried = (/** @type {any} */ { info }) => new Set(linearKernels(info)).size;
     assert.ok(tried(first) > tried(again), `${tried(first)} kernels ran at first, ${tried(again)} the second time`);
-    assert.equal(tried(again), 1);
+    const known = first.info.tuning.flatMap(({ few, many }) => [few, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
+    for (const ran of linearKernels(again.info)) assert.ok(known.some((kernel) => ran.startsWith(kernel)), `${ran} ran, not ${known}`);
     // Deleting everything deletes it too.
     await set.page.evaluate(() => Specter.cache.delete());
     assert.deepEqual(await set.page.evaluate(async () => (await (await caches.open('specter-web')).keys()).length), 0);

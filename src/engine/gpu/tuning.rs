@@ -169,6 +169,8 @@ impl Gpu {
         let (mut many, time) = self.fastest(&probe, &exact, many_rows).await?;
         let of_order = |order| exact.iter().copied().filter(move |kernel| kernel.order() == order);
         let mut worth = None;
+        // On a CPU, finding out whether a model bears it takes longer than most visits would gain.
+        let rounding = if self.device.is_software() { Vec::new() } else { rounding };
         if let Ok((kernel, rounding_time)) = self.fastest(&probe, &rounding, many_rows).await {
             // Without the fastest exact kernel, rounding has more to make up for.
             let same_order = kernel.order() == many.order();
