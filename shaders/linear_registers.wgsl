@@ -45,12 +45,5 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
             weight += 1;
         }
     }
-    store(row, tile, sum0);
-    store(row + 1, tile, sum1);
-    store(row + 2, tile, sum2);
-    store(row + 3, tile, sum3);
-    store(row + 4, tile, sum4);
-    store(row + 5, tile, sum5);
-    store(row + 6, tile, sum6);
-    store(row + 7, tile, sum7);
+    store_rows(row, tile, sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
 }

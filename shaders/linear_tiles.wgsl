@@ -98,23 +98,9 @@ fn main(
     let left = first_tile + w_at;
     let right = left + 1;
     if left <= last_tile {
-        store(row, left, left0);
-        store(row + 1, left, left1);
-        store(row + 2, left, left2);
-        store(row + 3, left, left3);
-        store(row + 4, left, left4);
-        store(row + 5, left, left5);
-        store(row + 6, left, left6);
-        store(row + 7, left, left7);
+        store_rows(row, left, left0, left1, left2, left3, left4, left5, left6, left7);
     }
     if right <= last_tile {
-        store(row, right, right0);
-        store(row + 1, right, right1);
-        store(row + 2, right, right2);
-        store(row + 3, right, right3);
-        store(row + 4, right, right4);
-        store(row + 5, right, right5);
-        store(row + 6, right, right6);
-        store(row + 7, right, right7);
+        store_rows(row, right, right0, right1, right2, right3, right4, right5, right6, right7);
     }
 }

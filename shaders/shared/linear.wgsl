@@ -34,3 +34,26 @@ fn store(row: u32, tile: u32, sum: vec4<f32>) {
     }
     output[at] = y;
 }
+
+// 8 rows of a tile of outputs.
+fn store_rows(
+    row: u32,
+    tile: u32,
+    sum0: vec4<f32>,
+    sum1: vec4<f32>,
+    sum2: vec4<f32>,
+    sum3: vec4<f32>,
+    sum4: vec4<f32>,
+    sum5: vec4<f32>,
+    sum6: vec4<f32>,
+    sum7: vec4<f32>,
+) {
+    store(row, tile, sum0);
+    store(row + 1, tile, sum1);
+    store(row + 2, tile, sum2);
+    store(row + 3, tile, sum3);
+    store(row + 4, tile, sum4);
+    store(row + 5, tile, sum5);
+    store(row + 6, tile, sum6);
+    store(row + 7, tile, sum7);
+}

@@ -186,7 +186,8 @@ impl<B: Backend> Specter<B> {
         }
     }
 
-    /// Runs one short document, so that every pipeline is made before the first real one comes.
+    /// Runs one short document, so that all is compiled, and what the device refuses is known, before the first real one
+    /// comes.
     pub async fn warm_up(&mut self) -> Result<()> {
         let options = EmbedOptions::default();
         self.embed(&[Document::Text(String::new())], &options, |_, _| Ok(())).await.map(drop)
