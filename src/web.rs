@@ -9,8 +9,8 @@ use sha2::Digest as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::engine::cpu::Cpu;
 use crate::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning, Waiting};
+use crate::engine::reference::Reference;
 use crate::engine::{Backend, Clock, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
@@ -427,7 +427,7 @@ const SLOW_TOKEN_BUDGET: usize = 64;
 /// A model on one of the devices.
 enum Model {
     Gpu(Box<Specter<Gpu>>),
-    Cpu(Box<Specter<Cpu>>),
+    Cpu(Box<Specter<Reference>>),
 }
 
 /// The same call on whichever device it is.
@@ -515,7 +515,7 @@ impl Engine {
                 // Small batches, so that an abort does not wait for long.
                 let token_budget = load.token_budget.min(SLOW_TOKEN_BUDGET);
                 let load = LoadOptions { token_budget, ..load };
-                let cpu = Cpu::with_pause(pause(0));
+                let cpu = Reference::with_pause(pause(0));
                 Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_tensor).await?))
             }
             Some(other) => {

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
-use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Tuning};
+use specter_web::engine::reference::Reference;
 use specter_web::engine::{Backend, Outputs};
 use specter_web::model::bert::Embeddings;
 use specter_web::model::{Activation, Dense, LayerNorm, Layout};
@@ -82,7 +82,7 @@ async fn reference(format: Format, batch: &Batch) -> Result<Vec<f32>> {
     {
         ends.push(ids);
     }
-    let mut cpu = Cpu::new();
+    let mut cpu = Reference::new();
     let layer = Layer::new(&mut cpu, format)?;
     layer.run(&mut cpu, &ends, 1, Answer::Whole).await
 }

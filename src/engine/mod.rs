@@ -1,13 +1,13 @@
 //! A network and a batch become vectors.
 //!
-//! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`cpu`] is the scalar
-//! reference, the oracle that every kernel is checked against; [`gpu`] records WGSL kernels through wgpu.
+//! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`reference`] is the scalar
+//! specification, the oracle that every kernel is checked against; [`gpu`] records WGSL kernels through wgpu.
 //! [`loading`] carries weights from a checkpoint to a backend.
 
-pub mod cpu;
 pub mod encoder;
 pub mod gpu;
 pub mod loading;
+pub mod reference;
 
 use std::ops::Range;
 use std::pin::Pin;

@@ -6,7 +6,7 @@ macro_rules! on_every_device {
     ($($test:ident),+ $(,)?) => {
         mod cpu {
             $(#[test] fn $test() {
-                pollster::block_on(super::$test(specter_web::engine::cpu::Cpu::new));
+                pollster::block_on(super::$test(specter_web::engine::reference::Reference::new));
             })+
         }
         mod gpu {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use specter_web::engine::Backend;
-use specter_web::engine::cpu::Cpu;
+use specter_web::engine::reference::Reference;
 use specter_web::folder::MemoryFolder;
 use specter_web::model::Pooling;
 use specter_web::task::convert::Conversion;
@@ -73,11 +73,12 @@ fn converting_and_loading_equals_loading_for_every_form_and_dtype() {
 
                 let options = LoadOptions { format, ..LoadOptions::default() };
                 let embed = EmbedOptions::default();
-                let mut direct = Specter::load(&source, options.clone(), Cpu::new(), |_, _| Ok(()))
+                let mut direct = Specter::load(&source, options.clone(), Reference::new(), |_, _| Ok(()))
                     .await
                     .expect("it loads");
-                let mut stored =
-                    Specter::load(&converted, options, Cpu::new(), |_, _| Ok(())).await.expect("it loads");
+                let mut stored = Specter::load(&converted, options, Reference::new(), |_, _| Ok(()))
+                    .await
+                    .expect("it loads");
                 let direct = direct.embed(&documents, &embed, |_, _| Ok(())).await.expect("it embeds");
                 let stored = stored.embed(&documents, &embed, |_, _| Ok(())).await.expect("it embeds");
                 assert!(direct == stored, "{case} {format:?}");

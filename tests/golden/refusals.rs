@@ -1,7 +1,7 @@
 //! Files that are not what they should be: each is refused with its code, and nothing half-loaded is left.
 
 use specter_web::Error;
-use specter_web::engine::cpu::Cpu;
+use specter_web::engine::reference::Reference;
 use specter_web::folder::MemoryFolder;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
@@ -25,8 +25,8 @@ fn with(files: &[(&str, Option<String>)]) -> MemoryFolder {
     folder
 }
 
-fn load(folder: &MemoryFolder) -> Result<Specter<Cpu>, Error> {
-    pollster::block_on(Specter::load(folder, LoadOptions::default(), Cpu::new(), |_, _| Ok(())))
+fn load(folder: &MemoryFolder) -> Result<Specter<Reference>, Error> {
+    pollster::block_on(Specter::load(folder, LoadOptions::default(), Reference::new(), |_, _| Ok(())))
 }
 
 fn refused(files: &[(&str, Option<String>)], code: &str, word: &str) {

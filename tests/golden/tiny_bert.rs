@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use specter_web::Error;
 use specter_web::engine::Backend;
-use specter_web::engine::cpu::Cpu;
+use specter_web::engine::reference::Reference;
 use specter_web::folder::{Directory, File, Folder, MemoryFolder};
 use specter_web::model::Pooling;
 use specter_web::task::convert::Conversion;
@@ -48,7 +48,7 @@ fn documents(goldens: &TinyBert) -> Vec<Document> {
 #[test]
 fn every_token_id_is_that_of_the_reference_tokenizer() {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
-    let specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Cpu::new()));
+    let specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Reference::new()));
     for (document, ids) in documents(&goldens).iter().zip(&goldens.input_ids) {
         let text = document.text(specter.template(), specter.tokenizer().separator());
         assert_eq!(&specter.tokenizer().encode(&text).expect("it encodes"), ids, "{document:?}");
@@ -111,7 +111,7 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
     for weights in ["tiny_bert.bin", "tiny_bert_for_pretraining_2019.bin"] {
         let folder = pickled(weights);
-        let mut specter = pollster::block_on(load(&folder, Format::F32, 4096, Cpu::new()));
+        let mut specter = pollster::block_on(load(&folder, Format::F32, 4096, Reference::new()));
         let found =
             pollster::block_on(specter.embed(&documents(&goldens), &EmbedOptions::default(), |_, _| Ok(())));
         for (found, expected) in found.expect("it embeds").data.chunks(32).zip(&goldens.cases["none"].cls) {
@@ -126,7 +126,7 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
 
 async fn vectors_of(folder: &impl Folder, format: Format) -> Vec<f32> {
     let goldens: TinyBert = read(&format!("{MODEL}/goldens.json"));
-    let mut specter = load(folder, format, 4096, Cpu::new()).await;
+    let mut specter = load(folder, format, 4096, Reference::new()).await;
     let vectors = specter.embed(&documents(&goldens), &EmbedOptions::default(), |_, _| Ok(())).await;
     vectors.expect("it embeds").data
 }
@@ -329,7 +329,7 @@ async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
     let documents = documents(&goldens);
     for format in Format::ALL {
         let mut specter = load(&directory(MODEL), format, 4096, backend()).await;
-        let mut oracle = load(&directory(MODEL), format, 4096, Cpu::new()).await;
+        let mut oracle = load(&directory(MODEL), format, 4096, Reference::new()).await;
         let mut last = Vec::new();
         for layers in 0..=3 {
             let options = EmbedOptions { layers: Some(layers), ..EmbedOptions::default() };
@@ -345,7 +345,7 @@ async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
 
 #[test]
 fn an_adapter_that_cannot_run_is_refused_by_name() {
-    let mut specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Cpu::new()));
+    let mut specter = pollster::block_on(load(&directory(MODEL), Format::F32, 4096, Reference::new()));
     let mut refuse = |case: &str| {
         let folder = Directory::new(path(&format!("{MODEL}/refused/{case}"))).expect("the fixture is there");
         let error = pollster::block_on(specter.load_adapter(case, &folder, || Ok(()))).expect_err(case);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::Backend;
-use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
+use specter_web::engine::reference::Reference;
 use specter_web::folder::MemoryFolder;
 use specter_web::model::{Config, Pooling, bert};
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
@@ -98,7 +98,7 @@ fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
         1000,
     );
     let gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
-    let (expected, _) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Cpu::new()));
+    let (expected, _) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Reference::new()));
     let (found, gpu) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, gpu));
     let worst = found.iter().zip(&expected).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max);
     println!("largest difference {worst:e} on {}", gpu.device().adapter);

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuning};
+use specter_web::engine::reference::Reference;
 use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs};
 use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use specter_web::model::bert::Embeddings;
@@ -152,7 +152,7 @@ fn check_on<O: Operation>(options: GpuOptions, operations: impl Strategy<Value =
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let outcome =
         TestRunner::new_with_rng(config, random).run(&(cases(), operations), |(case, operation)| {
-            let expected = vectors(&mut Cpu::new(), &case, &operation);
+            let expected = vectors(&mut Reference::new(), &case, &operation);
             let mut gpu = gpu.borrow_mut();
             // The first run makes the buffers; the second one finds them poisoned.
             vectors(&mut **gpu, &case, &operation);

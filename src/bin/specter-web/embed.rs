@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use specter_web::Error;
 use specter_web::engine::Backend;
-use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions};
+use specter_web::engine::reference::Reference;
 use specter_web::model::Pooling;
 use specter_web::task::embed::TOKEN_BUDGET;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
@@ -117,7 +117,7 @@ impl Embed {
         };
         match gpu {
             Some(gpu) => pollster::block_on(self.run_on(gpu)),
-            None => pollster::block_on(self.run_on(Cpu::new())),
+            None => pollster::block_on(self.run_on(Reference::new())),
         }
     }
 

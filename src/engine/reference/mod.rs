@@ -27,13 +27,13 @@ pub use elementwise::activate;
 
 /// The reference backend.
 #[derive(Default)]
-pub struct Cpu {
+pub struct Reference {
     batch: Batch,
     weight_bytes: u64,
     pause: Option<Pause>,
 }
 
-impl Cpu {
+impl Reference {
     /// A backend with nothing in it.
     #[must_use]
     pub fn new() -> Self {
@@ -142,7 +142,7 @@ fn add(mut x: Vec<f32>, y: Option<&[f32]>) -> Vec<f32> {
     x
 }
 
-impl Backend for Cpu {
+impl Backend for Reference {
     type Matrix = Matrix;
     type Vector = Vec<f32>;
     type Bottleneck = BottleneckWeights;
