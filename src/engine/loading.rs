@@ -211,7 +211,7 @@ impl Mapping<MatrixSpec, VectorSpec> for Shapes {
             let inputs = spec.columns();
             let shape =
                 |(rows, format): (Range<usize>, Format)| MatrixShape { outputs: rows.len(), inputs, format };
-            self.found.extend(merged_parts(&parts(&spec, self.format)).into_iter().map(shape));
+            self.found.extend(merged_parts(parts(&spec, self.format)).into_iter().map(shape));
         }
         Ok(())
     }

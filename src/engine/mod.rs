@@ -1,9 +1,10 @@
 //! A network and a batch become vectors.
 //!
-//! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`reference`] is the scalar
-//! specification, the oracle that every kernel is checked against; [`gpu`] records WGSL kernels through wgpu.
-//! [`loading`] carries weights from a checkpoint to a backend.
+//! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`gpu`] records WGSL kernels
+//! through wgpu, and [`cpu`] those of the crate `specter-web-kernels`; [`reference`](mod@reference) is the same in plain
+//! loops, the oracle that every kernel is checked against. [`loading`] carries weights from a checkpoint to a backend.
 
+pub mod cpu;
 pub mod encoder;
 pub mod gpu;
 pub mod loading;
@@ -82,10 +83,10 @@ pub struct MatrixShape {
 }
 
 /// Parts on top of each other, where neighbours of the same format are one: their rows and their format.
-fn merged_parts(parts: &[(usize, Format)]) -> Vec<(Range<usize>, Format)> {
-    let mut merged: Vec<(Range<usize>, Format)> = Vec::new();
+fn merged_parts<F: PartialEq>(parts: impl IntoIterator<Item = (usize, F)>) -> Vec<(Range<usize>, F)> {
+    let mut merged: Vec<(Range<usize>, F)> = Vec::new();
     let mut first = 0;
-    for &(rows, format) in parts {
+    for (rows, format) in parts {
         match merged.last_mut() {
             Some((before, last)) if *last == format => before.end += rows,
             _ => merged.push((first..first + rows, format)),
@@ -97,8 +98,8 @@ fn merged_parts(parts: &[(usize, Format)]) -> Vec<(Range<usize>, Format)> {
 
 /// A device that the forward pass runs on.
 ///
-/// The operations after [`Backend::begin`] describe one batch. A GPU records them and runs them when results are
-/// [sent for](Backend::send); the CPU computes at once. Rows of activations are f32.
+/// The operations after [`Backend::begin`] describe one batch. They are recorded, and run when results are
+/// [sent for](Backend::send); the reference computes at once. Rows of activations are f32.
 #[expect(async_fn_in_trait, reason = "a browser has one thread; nobody needs these futures to be Send")]
 pub trait Backend {
     /// A matrix of weights on the device.
@@ -126,7 +127,7 @@ pub trait Backend {
     /// one part.
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Self::Matrix>;
     /// Fills consecutive rows of a part with a block in its format; `first_row` and the number of rows are multiples of
-    /// 4, but at the end.
+    /// 8, but at the end.
     fn write_rows(&mut self, matrix: &mut Self::Matrix, first_row: usize, block: Block) -> Result<()>;
     /// A vector of weights.
     fn vector(&mut self, values: &[f32]) -> Result<Self::Vector>;

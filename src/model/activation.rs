@@ -37,7 +37,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// All of them, in the order in which the shaders number them.
+    /// All of them, in the order in which shaders and kernels number them.
     pub const ALL: [Self; 14] = [
         Self::Identity,
         Self::Gelu,
@@ -59,10 +59,10 @@ impl Activation {
     pub const NAMES: &str = "gelu, gelu_10, gelu_new, quick_gelu, relu, relu6, relu2, leakyrelu, silu (swish), mish, laplace, tanh, \
          sigmoid, linear";
 
-    /// Its number in the shaders.
+    /// Its number in the shaders and kernels.
     #[must_use]
-    pub fn number(self) -> f64 {
-        Self::ALL.iter().position(|&activation| activation == self).unwrap_or_default() as f64
+    pub fn number(self) -> u32 {
+        Self::ALL.iter().position(|&activation| activation == self).unwrap_or_default() as u32
     }
 
     /// The function of that name in transformers or adapters.

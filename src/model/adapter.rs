@@ -73,6 +73,25 @@ pub struct BottleneckWeights {
     pub up_bias: Vec<f32>,
 }
 
+impl BottleneckWeights {
+    /// The same bottleneck with units that do nothing, up to a multiple: their up-projection is zero, and so is what they
+    /// add.
+    #[must_use]
+    pub fn padded(&self, multiple: usize) -> Self {
+        let width = self.width.next_multiple_of(multiple);
+        let mut padded = self.clone();
+        padded.width = width;
+        padded.down.resize(width * self.hidden, 0.0);
+        padded.down_bias.resize(width, 0.0);
+        padded.up = self
+            .up
+            .chunks(self.width)
+            .flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, width - self.width)))
+            .collect();
+        padded
+    }
+}
+
 /// Where a bottleneck reads from and what is added around it.
 ///
 /// With `h` the block's dense output, `x` the block's input and `LN` the block's own normalization:

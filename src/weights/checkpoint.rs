@@ -148,12 +148,12 @@ impl<F: File> Checkpoint<F> {
         Ok(())
     }
 
-    /// The rows of a tensor in blocks of about a mebibyte, a multiple of four rows as kernels tile by four.
+    /// The rows of a tensor in blocks of about a mebibyte, a multiple of eight rows as kernels take up to eight at a time.
     pub(crate) fn blocks(&self, tensor: &str) -> impl Iterator<Item = Range<usize>> + use<F> {
         let shape = self.shape(tensor).unwrap_or_default();
         let columns = columns(shape);
         let rows = if columns == 0 { 0 } else { shape.first().copied().unwrap_or(1) };
-        let step = (BLOCK_BYTES / columns.max(1).saturating_mul(4)).max(1).next_multiple_of(4);
+        let step = (BLOCK_BYTES / columns.max(1).saturating_mul(4)).max(1).next_multiple_of(8);
         (0..rows).step_by(step).map(move |start| start..rows.min(start.saturating_add(step)))
     }
 

@@ -1,12 +1,19 @@
 //! The same tests on every device.
 
-/// Declares each named test, `async fn test<B: Backend>(backend: impl Fn() -> B)`, once for the scalar reference and
-/// once for the GPU.
+/// Declares each named test, `async fn test<B: Backend>(backend: impl Fn() -> B)`, once for the scalar reference,
+/// once for the GPU, and once for each kind of instructions of the CPU.
 macro_rules! on_every_device {
     ($($test:ident),+ $(,)?) => {
-        mod cpu {
+        mod reference {
             $(#[test] fn $test() {
                 pollster::block_on(super::$test(specter_web::engine::reference::Reference::new));
+            })+
+        }
+        mod cpu {
+            $(#[test] fn $test() {
+                for instructions in specter_web_kernels::Native::instructions() {
+                    pollster::block_on(super::$test(|| $crate::devices::cpu(instructions)));
+                }
             })+
         }
         mod gpu {
@@ -24,4 +31,10 @@ pub(crate) fn gpu() -> specter_web::engine::gpu::Gpu {
     use specter_web::engine::gpu::{Gpu, GpuOptions};
     pollster::block_on(Gpu::new(GpuOptions::native()))
         .unwrap_or_else(|error| panic!("no GPU to test on (install mesa-vulkan-drivers): {error}"))
+}
+
+/// The CPU with these instructions, and more threads than a small network has work for.
+pub(crate) fn cpu(instructions: &str) -> specter_web::engine::cpu::Cpu<specter_web_kernels::Native> {
+    let native = specter_web_kernels::Native::new(Some(instructions), 3);
+    specter_web::engine::cpu::Cpu::new(native.expect("it was found"))
 }

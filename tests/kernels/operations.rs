@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuning};
 use specter_web::engine::reference::Reference;
 use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs};
@@ -12,6 +13,7 @@ use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use specter_web::model::bert::Embeddings;
 use specter_web::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use specter_web::weights::{Block, Format};
+use specter_web_kernels::Native;
 
 use crate::random::Random;
 
@@ -31,7 +33,7 @@ struct Case {
     other_format: Format,
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+fn cases() -> impl Strategy<Value = Case> + Clone {
     let lengths = prop_oneof![
         Just(vec![1]),
         Just(vec![512]),
@@ -66,7 +68,7 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
     }
 
     fn matrix(&mut self, rows: usize, columns: usize, layout: Layout, format: Format) -> B::Matrix {
-        let half = (rows / 2).next_multiple_of(4).min(rows);
+        let half = (rows / 2).next_multiple_of(8).min(rows);
         // A weight of several formats, and any other in two pieces, as a file is read.
         let formats = if layout == Layout::Linear { [format, self.case.other_format] } else { [format; 2] };
         let parts = [(half, formats[0]), (rows - half, formats[1])];
@@ -132,47 +134,86 @@ trait Operation: Clone + std::fmt::Debug {
     fn tolerance(&self, case: &Case, size: f32) -> f32;
 }
 
-/// Compares the GPU with the reference on generated cases: with all that the device has, and with what every device has.
-fn check<O: Operation>(operations: impl Strategy<Value = O> + Clone) {
-    check_on(GpuOptions::native(), operations.clone());
-    check_on(GpuOptions { allowed: Features::default(), ..GpuOptions::native() }, operations);
+/// A device whose activations can be filled with NaN, so that a kernel that leaves something out cannot pass.
+trait Device: Backend + 'static {
+    fn poison_activations(&mut self);
 }
 
-fn check_on<O: Operation>(options: GpuOptions, operations: impl Strategy<Value = O>) {
+impl Device for Gpu {
+    fn poison_activations(&mut self) {
+        Gpu::poison_activations(self);
+    }
+}
+
+impl Device for Cpu<Native> {
+    fn poison_activations(&mut self) {
+        Cpu::poison_activations(self);
+    }
+}
+
+/// Compares every device with the reference on generated cases: the GPU with all that it has, and with what every one
+/// has; the CPU with each of its instructions, on formats whose inputs it does not round.
+fn check<O: Operation>(operations: impl Strategy<Value = O> + Clone) {
+    check_on(gpu(GpuOptions::native()), cases(), operations.clone());
+    check_on(
+        gpu(GpuOptions { allowed: Features::default(), ..GpuOptions::native() }),
+        cases(),
+        operations.clone(),
+    );
+    let exact = |format: Format| if format.has_groups() { Format::F32 } else { format };
+    let cases = cases().prop_map(move |case| Case {
+        format: exact(case.format),
+        other_format: exact(case.other_format),
+        ..case
+    });
+    for instructions in Native::instructions() {
+        check_on(cpu(instructions), cases.clone(), operations.clone());
+    }
+}
+
+fn gpu(options: GpuOptions) -> Gpu {
+    pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on")
+}
+
+/// With more threads than there is work for in a small case.
+fn cpu(instructions: &str) -> Cpu<Native> {
+    Cpu::new(Native::new(Some(instructions), 3).expect("it was found"))
+}
+
+fn check_on<D: Device, O: Operation>(
+    device: D,
+    cases: impl Strategy<Value = Case>,
+    operations: impl Strategy<Value = O>,
+) {
     fn vectors<B: Backend + 'static>(backend: &mut B, case: &Case, operation: &impl Operation) -> Vec<f32> {
         let mut bench = Bench::new(backend, case);
         let rows = operation.run(&mut bench);
         let pending = bench.backend.send(&rows).expect("it fits");
         pollster::block_on(bench.backend.receive(pending)).expect("the kernels run")
     }
-    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
 
-    let gpu = std::cell::RefCell::new(&mut gpu);
+    let device = std::cell::RefCell::new(device);
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let outcome =
-        TestRunner::new_with_rng(config, random).run(&(cases(), operations), |(case, operation)| {
-            let expected = vectors(&mut Reference::new(), &case, &operation);
-            let mut gpu = gpu.borrow_mut();
-            // The first run makes the buffers; the second one finds them poisoned.
-            vectors(&mut **gpu, &case, &operation);
-            gpu.poison_activations();
-            let found = vectors(&mut **gpu, &case, &operation);
+    let outcome = TestRunner::new_with_rng(config, random).run(&(cases, operations), |(case, operation)| {
+        let expected = vectors(&mut Reference::new(), &case, &operation);
+        let mut device = device.borrow_mut();
+        // The first run makes room; the second one finds it poisoned.
+        vectors(&mut *device, &case, &operation);
+        device.poison_activations();
+        let found = vectors(&mut *device, &case, &operation);
 
-            prop_assert_eq!(found.len(), expected.len());
-            let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
-            let tolerance = operation.tolerance(&case, size);
-            for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                let difference = (found - expected).abs();
-                prop_assert!(
-                    difference <= tolerance,
-                    "value {index} is {found}, not {expected} ± {tolerance}"
-                );
-            }
-            Ok(())
-        });
+        prop_assert_eq!(found.len(), expected.len());
+        let size = expected.iter().fold(1.0_f32, |size, value| size.max(value.abs()));
+        let tolerance = operation.tolerance(&case, size);
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let difference = (found - expected).abs();
+            prop_assert!(difference <= tolerance, "value {index} is {found}, not {expected} ± {tolerance}");
+        }
+        Ok(())
+    });
     if let Err(error) = outcome {
-        panic!("{error}");
+        panic!("on {}: {error}", device.borrow().device().adapter);
     }
 }
 
@@ -267,11 +308,34 @@ impl Operation for RoundedLinear {
     }
 }
 
+/// A dense layer on a CPU, which rounds as the formats say.
+#[derive(Clone, Debug)]
+struct CpuLinear {
+    linear: Linear,
+    /// The standard deviation of what is lost of an input of about 3.
+    inputs: f32,
+}
+
+impl Operation for CpuLinear {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        self.linear.run(bench)
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        let formats = [case.format, case.other_format];
+        let inputs = if formats.iter().any(|format| format.has_groups()) { self.inputs } else { 0.0 };
+        // Half of a 127th of the largest of 16 levels at most, uniformly, of a weight; inputs reach 3.
+        let weights = if formats.contains(&Format::Q4) { 3.0 / 127.0 * 0.29 } else { 0.0 };
+        RoundedLinear { linear: self.linear.clone(), rounding: inputs + weights }.tolerance(case, size)
+    }
+}
+
 fn check_kernel(kernel: LinearKernel, rounding: f32) {
     let options = GpuOptions { tuning: Tuning::Pinned(kernel), ..GpuOptions::native() };
-    check_on(options.clone(), linears().prop_map(move |linear| RoundedLinear { linear, rounding }));
+    let rounded = linears().prop_map(move |linear| RoundedLinear { linear, rounding });
+    check_on(gpu(options.clone()), cases(), rounded);
     // It is that kernel that was checked, and no other in its place.
-    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+    let mut gpu = gpu(options);
     let case = Case { seed: 1, lengths: vec![3], hidden: 64, format: Format::Q8, other_format: Format::Q8 };
     let linear = Linear { outputs: 64, range: None, activation: Activation::Identity, residual: false };
     let mut bench = Bench::new(&mut gpu, &case);
@@ -308,6 +372,16 @@ fn linear_in_tiles_of_f16_loses_what_f16_does() {
 fn linear_of_int8_loses_what_int8_does() {
     // A group's largest activation is about 3; half of a 127th of it at most, uniformly.
     check_kernel(LinearKernel::Dot, 3.0 / 127.0 * 0.29);
+}
+
+#[test]
+fn linear_on_a_cpu_loses_what_its_rounding_does() {
+    for instructions in Native::instructions() {
+        let native = Native::new(Some(instructions), 3).expect("it was found");
+        let largest = native.arithmetic().largest();
+        let operations = linears().prop_map(move |linear| CpuLinear { linear, inputs: 3.0 / largest * 0.29 });
+        check_on(Cpu::new(native), cases(), operations);
+    }
 }
 
 #[test]

@@ -333,7 +333,7 @@ impl Backend for Gpu {
         self.device.watch();
         let rows = parts.iter().map(|(rows, _)| rows).sum();
         self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
-        let mut parts = merged_parts(parts).into_iter().map(|(rows, format)| {
+        let mut parts = merged_parts(parts.iter().copied()).into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
             let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
             let scales = if scale_bytes > 0 { Some(self.weights(scale_bytes, "scales")?) } else { None };
@@ -376,7 +376,7 @@ impl Backend for Gpu {
             return Err(Error::internal(format!("a bottleneck of {width}; {MAX_BOTTLENECK} fit")));
         }
         self.device.watch();
-        let padded = packing::pad_bottleneck(weights);
+        let padded = weights.padded(packing::TILE);
         let tiles =
             |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear, Order::Natural, 0).0;
         Ok(BottleneckBuffers {
@@ -477,7 +477,8 @@ impl Backend for Gpu {
             }
             let kernel = part.plan.kernel(rows, self.may_round);
             let groups = [("GROUPS", quad_groups as f64)];
-            let common = [("ACTIVATION", activation.number()), ("HAS_RESIDUAL", flag(residual.is_some()))];
+            let common =
+                [("ACTIVATION", f64::from(activation.number())), ("HAS_RESIDUAL", flag(residual.is_some()))];
             let constants: Vec<(&'static str, f64)> = match kernel {
                 LinearKernel::Quads => common.into_iter().chain(groups).collect(),
                 _ => common.to_vec(),
@@ -637,7 +638,7 @@ impl Backend for Gpu {
                 shader: &shaders::BOTTLENECK,
                 constants: &[
                     ("WIDTH", dense.width as f64),
-                    ("ACTIVATION", dense.activation.number()),
+                    ("ACTIVATION", f64::from(dense.activation.number())),
                     ("HAS_RESIDUAL", flag(residual.is_some())),
                 ],
                 params: &BottleneckParams { hidden: dense.hidden as u32, rows: rows as u32 },

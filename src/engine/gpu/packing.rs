@@ -7,11 +7,11 @@
 use half::f16;
 
 use crate::model::Layout;
-use crate::model::adapter::BottleneckWeights;
 use crate::weights::Block;
 use crate::weights::format::GROUP;
 
-const TILE: usize = 4;
+/// Outputs and inputs of a tile.
+pub(super) const TILE: usize = 4;
 
 /// The order of the 4 inputs of an output within a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,22 +127,6 @@ fn padded_bytes(values: &[f16]) -> Vec<u8> {
     let mut bytes = bytes(values);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
-}
-
-/// The same bottleneck with units that do nothing, up to a multiple of 4: their up-projection is zero, and so is
-/// what they add.
-pub(super) fn pad_bottleneck(weights: &BottleneckWeights) -> BottleneckWeights {
-    let width = weights.width.next_multiple_of(TILE);
-    let mut padded = weights.clone();
-    padded.width = width;
-    padded.down.resize(width * weights.hidden, 0.0);
-    padded.down_bias.resize(width, 0.0);
-    padded.up = weights
-        .up
-        .chunks(weights.width)
-        .flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, width - weights.width)))
-        .collect();
-    padded
 }
 
 #[cfg(test)]
