@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// There is no GPU to talk to.
     #[error(
-        "WebGPU is not available: {problem}. Use a browser with WebGPU switched on (Chrome, Edge, Firefox or Safari of 2025 and later), or device: 'wasm', which is much slower."
+        "WebGPU is not available: {problem}. Use a browser with WebGPU switched on (Chrome, Edge, Firefox or Safari of 2025 and later), or device: 'wasm', which computes on the CPU."
     )]
     WebGpuUnavailable {
         /// What the browser or the driver said.

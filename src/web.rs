@@ -6,11 +6,13 @@ use std::rc::Rc;
 use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use specter_web_kernels::{Address, Arithmetic};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::engine::cpu::processor::{Processor, Traits};
+use crate::engine::cpu::{self, Cpu};
 use crate::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning, Waiting};
-use crate::engine::reference::Reference;
 use crate::engine::{Backend, Clock, DeviceInfo, KernelInfo, MemoryInfo, Pause};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
@@ -52,9 +54,27 @@ export interface EngineConvertOptions {
   onProgress?: (progress: { phase: 'weights', loaded: number, total: number }) => void;
   shouldStop?: () => boolean;
 }
+/** The CPU as a device of its own, as `www/cpu/processor.js` starts it. */
+export interface Processor {
+  /** The name of its instructions. */
+  readonly instructions: string;
+  readonly threads: number;
+  /** How it rounds inputs, as its module says it. */
+  readonly arithmetic: number;
+  /** Where its own part of the memory ends. */
+  readonly firstAddress: number;
+  /** Makes the memory at least so long; false where there is no room for it. */
+  grow(bytes: number): boolean;
+  write(address: number, bytes: Uint8Array): void;
+  /** Fills all of `bytes`. */
+  read(address: number, bytes: Uint8Array): void;
+  /** Does the work at an address. */
+  execute(work: number): void;
+}
 export interface EngineLoadOptions {
   dtype?: string;
-  device?: string;
+  /** Runs the model where it is given, and the GPU where it is not. */
+  processor?: Processor;
   maxLength?: number;
   tokenBudget?: number;
   /** How a paper becomes a text: `{title}`, `{abstract}`, `{sep}`. */
@@ -136,6 +156,34 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn write(this: &JsSink, bytes: Uint8Array) -> Result<Promise, JsValue>;
+
+    /// The CPU, as `www/cpu/processor.js` starts it.
+    #[wasm_bindgen(typescript_type = "Processor")]
+    pub type JsProcessor;
+
+    #[wasm_bindgen(method, getter)]
+    fn instructions(this: &JsProcessor) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    fn threads(this: &JsProcessor) -> u32;
+
+    #[wasm_bindgen(method, getter)]
+    fn arithmetic(this: &JsProcessor) -> u32;
+
+    #[wasm_bindgen(method, getter, js_name = firstAddress)]
+    fn first_address(this: &JsProcessor) -> u32;
+
+    #[wasm_bindgen(method)]
+    fn grow(this: &JsProcessor, bytes: f64) -> bool;
+
+    #[wasm_bindgen(method, js_name = write)]
+    fn write_memory(this: &JsProcessor, address: u32, bytes: &[u8]);
+
+    #[wasm_bindgen(method, js_name = read)]
+    fn read_memory(this: &JsProcessor, address: u32, bytes: &mut [u8]);
+
+    #[wasm_bindgen(method, catch)]
+    fn execute(this: &JsProcessor, work: u32) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_name = Error)]
     type JsError;
@@ -254,6 +302,33 @@ impl Sink for PageSink {
     }
 }
 
+impl Processor for JsProcessor {
+    fn traits(&self) -> Traits {
+        Traits {
+            instructions: self.instructions(),
+            threads: self.threads(),
+            arithmetic: Arithmetic::from_number(self.arithmetic()),
+            first_address: self.first_address(),
+        }
+    }
+
+    fn grow(&mut self, bytes: u64) -> bool {
+        Self::grow(self, bytes as f64)
+    }
+
+    fn write(&mut self, at: Address, bytes: &[u8]) {
+        self.write_memory(at, bytes);
+    }
+
+    fn read(&mut self, at: Address, bytes: &mut [u8]) {
+        self.read_memory(at, bytes);
+    }
+
+    fn execute(&mut self, work: Address) -> Result<()> {
+        Self::execute(self, work).map_err(|js| source_error(&js))
+    }
+}
+
 /// The functions that a caller may pass with its options.
 struct Callbacks {
     on_progress: Option<Function>,
@@ -301,7 +376,6 @@ fn parse<T: for<'a> Deserialize<'a> + Default>(options: &JsValue) -> Result<T> {
 #[serde(rename_all = "camelCase", default)]
 struct LoadFields {
     dtype: Option<String>,
-    device: Option<String>,
     max_length: Option<usize>,
     token_budget: Option<usize>,
     template: Option<String>,
@@ -421,13 +495,10 @@ struct Memory {
 /// largest kernel, so that the page and other tabs get their turn.
 const SOFTWARE_TOKEN_BUDGET: usize = 1024;
 
-/// How many tokens the scalar reference computes at once: about a second of work for a small model.
-const SLOW_TOKEN_BUDGET: usize = 64;
-
 /// A model on one of the devices.
 enum Model {
     Gpu(Box<Specter<Gpu>>),
-    Cpu(Box<Specter<Reference>>),
+    Cpu(Box<Specter<Cpu<JsProcessor>>>),
 }
 
 /// The same call on whichever device it is.
@@ -481,47 +552,38 @@ impl Engine {
             callbacks.load_progress("weights", done, total);
             callbacks.check_stop()
         };
-        let model = match fields.device.as_deref() {
-            None | Some("auto" | "webgpu") => {
-                // The GPU first: without one, nothing large should be read.
-                let AdapterFields { name, vendor, subgroups, integer_dot } =
-                    fields.adapter.unwrap_or_default();
-                let allowed = fields.features;
-                let gpu = Gpu::new(GpuOptions {
-                    waiting: waiting(),
-                    allowed: Features {
-                        subgroups: allowed.subgroups.unwrap_or(true),
-                        f16: allowed.f16.unwrap_or(true),
-                        integer_dot: allowed.integer_dot.unwrap_or(true),
-                    },
-                    known: Features { subgroups, f16: false, integer_dot },
-                    adapter: (!name.is_empty()).then_some((name, vendor)),
-                    tuning: fields.tuning.map_or(Ok(Tuning::default()), TuningField::tuning)?,
-                    clock: clock(),
-                })
-                .await?;
-                let mut load = load;
-                if fields.token_budget.is_none() && gpu.device().software {
-                    load.token_budget = SOFTWARE_TOKEN_BUDGET;
-                }
-                let mut specter = Specter::load(&folder, load, gpu, on_tensor).await?;
-                callbacks.load_progress("pipelines", 0, 1);
-                specter.warm_up().await?;
-                callbacks.load_progress("pipelines", 1, 1);
-                callbacks.check_stop()?;
-                Model::Gpu(Box::new(specter))
+        let processor = Reflect::get(&options, &"processor".into()).ok().filter(JsValue::is_object);
+        let model = if let Some(processor) = processor {
+            let load = LoadOptions { token_budget: fields.token_budget.unwrap_or(cpu::TOKEN_BUDGET), ..load };
+            let cpu = Cpu::new(processor.unchecked_into::<JsProcessor>()).with_pause(pause(0));
+            Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_tensor).await?))
+        } else {
+            // The GPU first: without one, nothing large should be read.
+            let AdapterFields { name, vendor, subgroups, integer_dot } = fields.adapter.unwrap_or_default();
+            let allowed = fields.features;
+            let gpu = Gpu::new(GpuOptions {
+                waiting: waiting(),
+                allowed: Features {
+                    subgroups: allowed.subgroups.unwrap_or(true),
+                    f16: allowed.f16.unwrap_or(true),
+                    integer_dot: allowed.integer_dot.unwrap_or(true),
+                },
+                known: Features { subgroups, f16: false, integer_dot },
+                adapter: (!name.is_empty()).then_some((name, vendor)),
+                tuning: fields.tuning.map_or(Ok(Tuning::default()), TuningField::tuning)?,
+                clock: clock(),
+            })
+            .await?;
+            let mut load = load;
+            if fields.token_budget.is_none() && gpu.device().software {
+                load.token_budget = SOFTWARE_TOKEN_BUDGET;
             }
-            Some("wasm") => {
-                // Small batches, so that an abort does not wait for long.
-                let token_budget = load.token_budget.min(SLOW_TOKEN_BUDGET);
-                let load = LoadOptions { token_budget, ..load };
-                let cpu = Reference::with_pause(pause(0));
-                Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_tensor).await?))
-            }
-            Some(other) => {
-                let problem = format!("device is {other:?}; it can be 'auto', 'webgpu' or 'wasm'");
-                return Err(Error::InvalidOption { problem }.into());
-            }
+            let mut specter = Specter::load(&folder, load, gpu, on_tensor).await?;
+            callbacks.load_progress("pipelines", 0, 1);
+            specter.warm_up().await?;
+            callbacks.load_progress("pipelines", 1, 1);
+            callbacks.check_stop()?;
+            Model::Gpu(Box::new(specter))
         };
         Ok(Self { model: Cell::new(Some(model)) })
     }

@@ -28,10 +28,11 @@ export function checkNames(where, options, known) {
 /**
  * @param {string} name
  * @param {number | undefined} value
+ * @param {string} of
  */
-export function checkCount(name, value) {
+export function checkCount(name, value, of) {
   if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
-    throw new SpecterError('invalid-option', `${name} is a whole number of tokens, at least 1; ${String(value)} is not.`);
+    throw new SpecterError('invalid-option', `${name} is a whole number of ${of}, at least 1; ${String(value)} is not.`);
   }
 }
 

@@ -11,13 +11,29 @@ import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
 import { tuningIn } from './cache/tuning.js';
-import { describeAdapter, requireWebGpu, withSubgroups } from './webgpu.js';
+import { CpuProcessor } from './cpu/processor.js';
+import { chooseDevice } from './device.js';
+import { canStream, fetchModule } from './module.js';
+import { withSubgroups } from './webgpu.js';
 
+/** @import { Choice } from './device.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Call, EngineHandle, Outcome } from './protocol.js' */
+/** @import { Call, EngineHandle, EngineInfo, LoadCall, Outcome } from './protocol.js' */
 /** @import { Dtype, OnProgress, Store } from './types.js' */
 
 /** @typedef {{ signal: AbortSignal, onProgress: OnProgress }} CallContext */
+
+/**
+ * A loaded model.
+ *
+ * @typedef {object} Loaded
+ * @property {Engine} engine
+ * @property {CpuProcessor | null} processor  what it runs on, where that is not the GPU
+ * @property {string} reason                  why it runs there
+ */
+
+/** How often a GPU is lost before the CPU takes over. */
+const LOSSES = 2;
 
 /**
  * Fires when the engine has crashed in this thread, with the error that every call in it gets from then on. Its
@@ -27,10 +43,17 @@ const crash = new AbortController();
 
 /** @implements {EngineHandle} */
 export class LocalEngine {
-  /** @type {Engine | null} */
-  #engine = null;
+  /** @type {Loaded | null} */
+  #loaded = null;
   /** @type {Store | null} */
   #store = null;
+  /** How the model was loaded, and the adapters that came later: what it takes to load all of it again. */
+  /** @type {LoadCall | null} */
+  #origin = null;
+  /** How often the GPU was lost. */
+  #losses = 0;
+  /** @type {string | null}  why the GPU is not to be tried again */
+  #givenUp = null;
   /** Settles when the last call in line has left the engine. */
   #line = Promise.resolve();
   /** Fires when the engine is disposed of. */
@@ -70,10 +93,16 @@ export class LocalEngine {
     this.#closing.abort(new SpecterError('disposed', 'This Specter has been disposed of. Load the model again to use it.'));
     // Rust still holds the engine while a call is inside. One that has trapped never leaves.
     await untilAborted(this.#line, crash.signal).catch(() => {});
-    if (!crash.signal.aborted) this.#engine?.free();
-    this.#engine = null;
+    this.#free();
     globalThis.removeEventListener('error', this.#watch);
     globalThis.removeEventListener('unhandledrejection', this.#watch);
+  }
+
+  /** Frees what is loaded, unless a trap has left it in no known state. */
+  #free() {
+    if (!crash.signal.aborted) this.#loaded?.engine.free();
+    this.#loaded?.processor?.dispose();
+    this.#loaded = null;
   }
 
   /**
@@ -84,29 +113,81 @@ export class LocalEngine {
   async #perform(call, context) {
     if (call.type === 'load') {
       this.#store = storeFor(call.cache);
-      this.#engine = await loadEngine(call, this.#store, context);
-      return { info: this.#engine.info() };
+      this.#origin = { ...call, adapters: [...call.adapters] };
     }
-    const engine = this.#engine;
-    if (!engine) throw new SpecterError('internal', 'The engine was called before its model was loaded.');
-    const shouldStop = () => context.signal.aborted;
+    const origin = this.#origin;
+    if (!origin) throw new SpecterError('internal', 'The engine was called before its model was loaded.');
+    for (;;) {
+      try {
+        this.#loaded ??= await load(origin, await this.#choose(origin), this.#store, context);
+        const embeddings = await this.#answer(call, this.#loaded.engine, origin, context);
+        return { info: this.#info(this.#loaded), ...(embeddings && { embeddings }) };
+      } catch (error) {
+        const goesOn = origin.options.device === 'auto' && !this.#givenUp && this.#fails(SpecterError.from(error));
+        if (!goesOn) throw error;
+        this.#free();
+      }
+    }
+  }
+
+  /**
+   * Whether an error is the GPU's fault, and whether it is the last one.
+   *
+   * @param {SpecterError} error
+   */
+  #fails({ code, message }) {
+    if (code === 'device-lost' && ++this.#losses >= LOSSES) this.#givenUp = `The GPU was lost ${this.#losses} times.`;
+    if (code === 'webgpu-unavailable') this.#givenUp = message;
+    if (this.#givenUp) console.warn(`specter-web goes on on the CPU. ${this.#givenUp}`);
+    return code === 'device-lost' || code === 'webgpu-unavailable';
+  }
+
+  /**
+   * @param {LoadCall} origin
+   * @returns {Promise<Choice>}
+   */
+  async #choose({ options }) {
+    return this.#givenUp ? { kind: 'wasm', reason: this.#givenUp } : chooseDevice(options.device);
+  }
+
+  /**
+   * @param {Call} call
+   * @param {Engine} engine
+   * @param {LoadCall} origin
+   * @param {CallContext} context
+   * @returns {Promise<import('./types.js').Embeddings | undefined>}
+   */
+  async #answer(call, engine, { adapters }, context) {
     switch (call.type) {
+      case 'load':
+        return undefined;
       case 'loadAdapter':
         await loadAdapter(engine, call.name, call.place, this.#store, context);
-        return { info: engine.info() };
+        adapters.push([call.name, call.place]);
+        return undefined;
       case 'unloadAdapter':
         engine.unloadAdapter(call.name);
-        return { info: engine.info() };
+        adapters.splice(0, Infinity, ...adapters.filter(([name]) => name !== call.name));
+        return undefined;
       case 'embed': {
         const { data, dims } = await engine.embed(call.papers, {
           ...call.options,
-          shouldStop,
+          shouldStop: () => context.signal.aborted,
           onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
             context.onProgress({ phase: 'embed', loaded, total }),
         });
-        return { info: engine.info(), embeddings: { data, dims } };
+        return { data, dims };
       }
     }
+  }
+
+  /**
+   * @param {Loaded} loaded
+   * @returns {EngineInfo}
+   */
+  #info({ engine, reason }) {
+    const info = engine.info();
+    return { ...info, device: { ...info.device, reason } };
   }
 
   /**
@@ -180,33 +261,66 @@ function storeFor(cache) {
 }
 
 /**
- * @param {import('./protocol.js').LoadCall} call
+ * @param {LoadCall} call
+ * @param {Choice} choice
+ * @param {Store | null} store
+ * @param {CallContext} context
+ * @returns {Promise<Loaded>}
+ */
+async function load({ model, adapters, options }, choice, store, context) {
+  const { signal } = context;
+  const { threads, device, ...rest } = options;
+  const start = choice.kind === 'wasm' ? CpuProcessor.start(threads) : undefined;
+  const [processor] = await Promise.all([start, startWasm()]);
+  /** @type {Engine | null} */
+  let engine = null;
+  try {
+    engine = choice.kind === 'wasm'
+      ? await loadModel(model, { ...rest, processor }, store, context)
+      : await loadOnGpu(model, rest, choice.adapter, store, context);
+    for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
+    if (signal.aborted) throw abortError(signal);
+    return { engine, processor: processor ?? null, reason: choice.reason };
+  } catch (error) {
+    // After a trap, of this call or another's, Rust's own state is not to be touched.
+    if (!isTrap(error) && !crash.signal.aborted) engine?.free();
+    processor?.dispose();
+    throw error;
+  }
+}
+
+/**
+ * With the kernels that were found to be the fastest before, or finding them now.
+ *
+ * @param {Place} model
+ * @param {Omit<LoadCall['options'], 'device'>} options
+ * @param {import('./webgpu.js').Adapter} adapter
  * @param {Store | null} store
  * @param {CallContext} context
  * @returns {Promise<Engine>}
  */
-async function loadEngine({ model, adapters, options }, store, context) {
-  const { signal, onProgress } = context;
+async function loadOnGpu(model, options, adapter, store, context) {
+  const { features = {}, tuning = 'measured' } = options;
+  const found = tuning === 'measured' ? tuningIn(store, { ...adapter, features, version: Engine.version() }) : null;
+  const known = (await found?.recall()) ?? [];
+  const load = () => loadModel(model, { ...options, ...(found && { tuning: known }), adapter }, store, context);
+  const engine = await (adapter.subgroups && features.subgroups !== false ? withSubgroups(load) : load());
+  await found?.remember(known, engine.info().tuning);
+  return engine;
+}
+
+/**
+ * @param {Place} model
+ * @param {import('./wasm/specter_web.js').EngineLoadOptions} options
+ * @param {Store | null} store
+ * @param {CallContext} context
+ * @returns {Promise<Engine>}
+ */
+function loadModel(model, options, store, context) {
+  const { onProgress, signal } = context;
   const shouldStop = () => signal.aborted;
-  requireWebGpu(options.device);
-  const [adapter] = await Promise.all([describeAdapter(options.device), startWasm()]);
-  const measured = adapter && (options.tuning ?? 'measured') === 'measured';
-  const tuning = measured ? tuningIn(store, { ...adapter, features: options.features ?? {}, version: Engine.version() }) : null;
-  const known = (await tuning?.recall()) ?? [];
-  const engine = await readyFolder(model, options.dtype ?? 'q8', store, context, (folder) => {
-    const load = () => Engine.load(folder, { ...options, ...(tuning && { tuning: known }), adapter, onProgress, shouldStop });
-    return adapter?.subgroups && options.features?.subgroups !== false ? withSubgroups(load) : load();
-  });
-  await tuning?.remember(known, engine.info().tuning);
-  try {
-    for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
-    if (signal.aborted) throw abortError(signal);
-    return engine;
-  } catch (error) {
-    // After a trap, of this call or another's, Rust's own state is not to be touched.
-    if (!isTrap(error) && !crash.signal.aborted) engine.free();
-    throw error;
-  }
+  const dtype = /** @type {Dtype} */ (options.dtype ?? 'q8');
+  return readyFolder(model, dtype, store, context, (folder) => Engine.load(folder, { ...options, onProgress, shouldStop }));
 }
 
 /**
@@ -245,38 +359,12 @@ let started = null;
 
 /** Compiles the engine once for this thread. */
 function startWasm() {
-  started ??= compile().catch((error) => {
+  const url = new URL('./wasm/specter_web_bg.wasm', import.meta.url);
+  const compile = async (/** @type {Response} */ response) =>
+    init({ module_or_path: canStream(response) ? response : await response.arrayBuffer() });
+  started ??= fetchModule(url, compile).catch((error) => {
     started = null;
     throw error;
   });
   return started;
-}
-
-async function compile() {
-  const url = new URL('./wasm/specter_web_bg.wasm', import.meta.url);
-  const file = 'specter_web_bg.wasm';
-  let response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new SpecterError('network', `The engine itself could not be read from ${url}. Check the connection.`, { file, cause });
-  }
-  if (!response.ok) {
-    throw new SpecterError(
-      'network',
-      `The engine itself could not be read from ${url} (HTTP ${response.status}). Serve the folder wasm beside engine.js.`,
-      { file },
-    );
-  }
-  try {
-    // Compiling while it streams in is only allowed with the right type; some servers do not know it.
-    const streams = response.headers.get('content-type')?.startsWith('application/wasm');
-    return await init({ module_or_path: streams ? response : await response.arrayBuffer() });
-  } catch (cause) {
-    throw new SpecterError(
-      'internal',
-      `The engine from ${url} could not be started (${cause instanceof Error ? cause.message : cause}). If the page has a Content-Security-Policy, its script-src needs 'wasm-unsafe-eval'.`,
-      { file, cause },
-    );
-  }
 }

@@ -8,6 +8,7 @@
  * What went wrong, for a program. The set is closed and stable; the message is for people and may change.
  *
  * - `webgpu-unavailable`: this browser, page or machine offers no WebGPU.
+ * - `wasm-unavailable`: this browser has no vector instructions in WebAssembly.
  * - `model-not-found`: no model or adapter at the source, or no permission to read it.
  * - `network`: a request failed or was cut short; trying again may help.
  * - `unsupported-model`, `unsupported-adapter`: read and understood, but not something this engine runs.
@@ -20,7 +21,7 @@
  * - `disposed`: called after `dispose()`.
  * - `internal`: a defect of this package.
  *
- * @typedef {'webgpu-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unknown-adapter' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
+ * @typedef {'webgpu-unavailable' | 'wasm-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unknown-adapter' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
  */
 
 /**

@@ -20,9 +20,10 @@
 /**
  * @typedef {object} EngineOptions
  * @property {Dtype} [dtype]
- * @property {Device} [device]
+ * @property {Device} device
  * @property {number} [maxLength]
  * @property {number} [tokenBudget]
+ * @property {number} [threads]
  * @property {string} [template]
  * @property {Pooling} [pooling]
  * @property {boolean} [normalize]

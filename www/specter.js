@@ -13,7 +13,6 @@ import { SpecterError } from './errors.js';
 import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
-import { requireWebGpu } from './webgpu.js';
 
 /** @import { NamedPreset } from './places.js' */
 /** @import { Call, EngineHandle, EngineInfo, Outcome } from './protocol.js' */
@@ -95,9 +94,9 @@ export class Specter {
   static async load(source, options = {}) {
     checkNames('Specter.load', options, [
       'adapters', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
-      'tuning', 'features', 'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
+      'threads', 'tuning', 'features', 'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
     ]);
-    const { dtype, device, worker = true, maxLength, tokenBudget, tuning, features, hub = HUB, cache = true } = options;
+    const { dtype, device = 'auto', worker = true, maxLength, tokenBudget, threads, tuning, features, hub = HUB, cache = true } = options;
     const preset = presetOf(source);
     const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
     const signal = options.signal ?? new AbortController().signal;
@@ -105,8 +104,9 @@ export class Specter {
     // All that can be known to be wrong before anything is downloaded.
     checkKind('dtype', dtype, 'string');
     checkChoice('device', device, ['auto', 'webgpu', 'wasm']);
-    checkCount('maxLength', maxLength);
-    checkCount('tokenBudget', tokenBudget);
+    checkCount('maxLength', maxLength, 'tokens');
+    checkCount('tokenBudget', tokenBudget, 'tokens');
+    checkCount('threads', threads, 'threads');
     checkTemplate(template);
     checkChoice('pooling', pooling, ['cls', 'mean']);
     checkKind('normalize', normalize, 'boolean');
@@ -118,9 +118,10 @@ export class Specter {
       type: 'load',
       ...placesOf(source, options),
       cache,
-      options: withoutUndefined({ dtype, device, maxLength, tokenBudget, template, pooling, normalize, tuning, features }),
+      options: withoutUndefined({
+        dtype, device, maxLength, tokenBudget, threads, template, pooling, normalize, tuning, features,
+      }),
     };
-    requireWebGpu(device);
 
     if (worker) {
       const engine = new RemoteEngine();

@@ -63,8 +63,9 @@
  */
 
 /**
- * Where to compute. `auto` means `webgpu` today: where there is none, it rejects with `webgpu-unavailable` and
- * does not fall back. `wasm` computes in the slow scalar reference that the GPU is checked against.
+ * Where to compute. `wasm` is the CPU, with vector instructions and, in a page that is cross-origin isolated, on several
+ * threads. `auto` is `webgpu` where there is a GPU, and `wasm` where there is none, or only software that stands in for
+ * one; a GPU that is lost is tried once more, and then left for the CPU, with a warning on the console.
  *
  * @typedef {'auto' | 'webgpu' | 'wasm'} Device
  */
@@ -148,6 +149,8 @@
  * @property {boolean} [worker]     run in a worker of its own; default `true`
  * @property {number} [maxLength]   tokens kept of a document; default what the model's files say, at most 512
  * @property {number} [tokenBudget] tokens in one batch on the device
+ * @property {number} [threads]     of the CPU, at most; default as many as it has, up to 8; one in a page that is not
+ *   cross-origin isolated
  * @property {string | Tuned[]} [tuning]  how the GPU's kernels are chosen: `'measured'` (default) by a short run while the
  *   model loads, which is remembered beside the model where `cache` allows; `'usual'` by rule; the name of a kernel
  *   (`registers`, `quads`, `tiles`, `half-tiles`, `dot`), wherever it runs; or what `info().tuning` was
@@ -220,11 +223,12 @@
 /**
  * @typedef {object} DeviceInfo
  * @property {'webgpu' | 'wasm'} kind
- * @property {string} adapter     the GPU adapter's name
+ * @property {string} reason      why it was chosen
+ * @property {string} adapter     the GPU adapter's name; of a CPU, how many threads run
  * @property {string} vendor
  * @property {string} backend
  * @property {boolean} software   whether the adapter runs on the CPU
- * @property {string[]} features  optional device features in use
+ * @property {string[]} features  optional device features in use; of a CPU, its kind of vector instructions
  */
 
 /**

@@ -1,45 +1,37 @@
 /**
- * Is there a WebGPU here at all, and whose is it? Asked before anything is downloaded.
+ * Is there a WebGPU here at all, and whose is it?
  *
  * @module
  */
 
-import { SpecterError } from './errors.js';
-
 /**
- * @param {import('./types.js').Device} [device]
- * @returns {void}
- * @throws {SpecterError} `webgpu-unavailable`
- */
-export function requireWebGpu(device) {
-  if (device === 'wasm' || Reflect.get(navigator, 'gpu')) return;
-  throw new SpecterError(
-    'webgpu-unavailable',
-    globalThis.isSecureContext === false
-      ? 'WebGPU is only offered to pages served over https or from localhost, and this page is neither. Serve it over https.'
-      : "This browser offers no WebGPU. Use a current Chrome, Edge, Safari or Firefox, and check that hardware acceleration is on in its settings. The option device: 'wasm' does without, and is much slower.",
-  );
-}
-
-/**
- * Who the adapter is, and what it has that the engine cannot see: its own view is a description, which most browsers
+ * What an adapter is, and what it has that the engine cannot see: its own view is a description, which most browsers
  * leave empty, and no more features than wgpu knows by name.
  *
- * @param {import('./types.js').Device} [device]
- * @returns {Promise<{ name: string, vendor: string, subgroups: boolean, integerDot: boolean } | undefined>}
- *   `undefined` where no adapter is needed
- * @throws {SpecterError} `webgpu-unavailable` where there is none
+ * @typedef {{ name: string, vendor: string, software: boolean, subgroups: boolean, integerDot: boolean }} Adapter
  */
-export async function describeAdapter(device) {
-  if (device === 'wasm') return undefined;
+
+/** Adapters that are the CPU in disguise. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
+
+/**
+ * The adapter, or what keeps it from being there.
+ *
+ * @returns {Promise<Adapter | { missing: string }>}
+ */
+export async function findAdapter() {
   /** @type {GPU | undefined} */
   const gpu = Reflect.get(navigator, 'gpu');
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  if (!gpu) {
+    return {
+      missing: globalThis.isSecureContext === false
+        ? 'WebGPU is only offered to pages served over https or from localhost, and this page is neither. Serve it over https.'
+        : 'This browser offers no WebGPU. Use a current Chrome, Edge, Safari or Firefox, and check that hardware acceleration is on in its settings.',
+    };
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (!adapter) {
-    throw new SpecterError(
-      'webgpu-unavailable',
-      "This browser offers WebGPU but no graphics adapter for it. Check that hardware acceleration is on in its settings. The option device: 'wasm' does without, and is much slower.",
-    );
+    return { missing: 'This browser offers WebGPU but no graphics adapter for it. Check that hardware acceleration is on in its settings.' };
   }
   const told = (/** @type {keyof GPUAdapterInfo} */ key) => String(adapter.info?.[key] ?? '').trim();
   const vendor = told('vendor');
@@ -47,8 +39,9 @@ export async function describeAdapter(device) {
   return {
     name,
     vendor,
+    software: adapter.info?.isFallbackAdapter === true || SOFTWARE.test(name),
     subgroups: adapter.features.has('subgroups'),
-    integerDot: gpu?.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false,
+    integerDot: gpu.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false,
   };
 }
 

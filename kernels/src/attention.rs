@@ -10,7 +10,7 @@ use crate::command::Kernel;
 use crate::linear::{products, rows};
 use crate::math::exp;
 use crate::memory::{Address, Memory};
-use crate::simd::{LANES, Simd, largest, load_some, store_some, sum};
+use crate::simd::{LANES, Simd, load_some, store_some};
 
 /// Queries that are attended from at once.
 const TILE: usize = 4;
@@ -153,12 +153,12 @@ fn softmax<S: Simd>(s: S, scores: &mut [[f32; LANES]], count: usize) -> f32 {
     for scores in scores.iter() {
         most = s.max(most, s.load(scores));
     }
-    let most = s.splat(largest(s, most));
+    let most = s.splat(s.largest(most));
     let mut total = s.splat(0.0);
     for scores in scores {
         let power = exp(s, s.sub(s.load(scores), most));
         total = s.add(total, power);
         s.store(power, scores);
     }
-    sum(s, total)
+    s.sum(total)
 }

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::command::Kernel;
 use crate::math::activate;
 use crate::memory::{Address, Memory};
-use crate::simd::{LANES, Simd, lanes, sum};
+use crate::simd::{LANES, Simd, lanes};
 
 /// Rows in a chunk.
 const ROWS: usize = 16;
@@ -62,7 +62,7 @@ impl Kernel for Gate {
             for (x, weight) in row.iter().zip(weight) {
                 products = s.mul_add(s.load(x), s.load(weight), products);
             }
-            total += lanes(s, activate(s, SIGMOID, s.splat(sum(s, products) + self.bias)))[0];
+            total += lanes(s, activate(s, SIGMOID, s.splat(s.sum(products) + self.bias)))[0];
         }
         output[0] = total / (starts[1] - starts[0]) as f32;
     }
@@ -124,8 +124,11 @@ impl Kernel for ApplyGate {
             };
             let gate = s.splat(gate);
             for (at, (x, y)) in input.iter().zip(output).enumerate() {
-                let residual = residual.get(at).map_or(s.splat(0.0), |residual| s.load(residual));
-                s.store(s.mul_add(s.load(x), gate, residual), y);
+                let mut gated = s.mul(s.load(x), gate);
+                if let Some(residual) = residual.get(at) {
+                    gated = s.add(gated, s.load(residual));
+                }
+                s.store(gated, y);
             }
         }
     }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::command::Kernel;
 use crate::memory::{Address, Memory};
-use crate::simd::{LANES, Simd, lanes, sum};
+use crate::simd::{LANES, Simd, lanes};
 
 /// Rows in a chunk.
 const ROWS: usize = 16;
@@ -67,18 +67,21 @@ impl Kernel for LayerNorm {
 
             let mut total = s.splat(0.0);
             for (at, (x, y)) in input.iter().zip(output.iter_mut()).enumerate() {
-                let x = before.get(at).map_or(s.load(x), |before| s.add(s.load(x), s.load(before)));
+                let mut x = s.load(x);
+                if let Some(before) = before.get(at) {
+                    x = s.add(x, s.load(before));
+                }
                 total = s.add(total, x);
                 s.store(x, y);
             }
-            let mean = s.splat(sum(s, total) / count);
+            let mean = s.splat(s.sum(total) / count);
             let mut squares = s.splat(0.0);
             for y in output.iter_mut() {
                 let centered = s.sub(s.load(y), mean);
                 squares = s.mul_add(centered, centered, squares);
                 s.store(centered, y);
             }
-            let variance = s.splat(sum(s, squares) / count + self.epsilon);
+            let variance = s.splat(s.sum(squares) / count + self.epsilon);
             let inverse = s.splat(1.0 / lanes(s, s.sqrt(variance))[0]);
             for (at, (y, (weight, bias))) in output.iter_mut().zip(weight.iter().zip(bias)).enumerate() {
                 let scale = s.mul(s.load(weight), inverse);

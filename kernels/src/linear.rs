@@ -4,6 +4,7 @@
 //! tile of 4 rows shares what is read of a panel; the sums of a tile stay in registers until all inputs are through.
 
 use core::array;
+use core::hint::black_box;
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
@@ -106,31 +107,17 @@ impl Kernel for Linear {
             unsafe {
                 if self.format == Format::Groups as u32 {
                     let groups = inputs / GROUP;
-                    let weights =
-                        memory.read::<Group>(self.panel(panel, groups * size_of::<Group>()), groups);
                     let bytes = inputs * size_of::<S::Input>();
-                    let x = memory.read(self.input + (first_row * bytes) as u32, count * groups);
-                    let scales =
-                        memory.read(self.input_scales + (first_row * groups * 4) as u32, count * groups);
                     place.tiles(
                         s,
-                        |s, row| {
-                            integer_products(
-                                s,
-                                both(rows::<_, TILE>(x, groups, row), rows(scales, groups, row)),
-                                weights,
-                            )
-                        },
-                        |s, row| {
-                            integer_products(
-                                s,
-                                both(rows::<_, 1>(x, groups, row), rows(scales, groups, row)),
-                                weights,
-                            )
+                        &Integers {
+                            x: memory.read(self.input + (first_row * bytes) as u32, count * groups),
+                            scales: memory
+                                .read(self.input_scales + (first_row * groups * 4) as u32, count * groups),
+                            weights: memory.read(self.panel(panel, groups * size_of::<Group>()), groups),
                         },
                     );
                 } else {
-                    let x = memory.read(self.input + (first_row * inputs * 4) as u32, count * inputs);
                     let weights = if self.format == Format::F32 as u32 {
                         memory.read::<[f32; LANES]>(self.panel(panel, inputs * LANES * 4), inputs)
                     } else {
@@ -141,23 +128,12 @@ impl Kernel for Linear {
                         }
                         scratch.split_at(inputs).0
                     };
-                    place.tiles(
-                        s,
-                        |s, row| products(s, rows::<_, TILE>(x, inputs, row), weights),
-                        |s, row| products(s, rows::<_, 1>(x, inputs, row), weights),
-                    );
+                    let x = memory.read(self.input + (first_row * inputs * 4) as u32, count * inputs);
+                    place.tiles(s, &Floats { x, weights });
                 }
             }
         }
     }
-}
-
-/// 32 rounded inputs.
-type Integers<S> = [[<S as Simd>::Input; STEP]; GROUP / STEP];
-
-#[inline(always)]
-fn both<T: Copy, U: Copy, const N: usize>(x: [T; N], y: [U; N]) -> [(T, U); N] {
-    array::from_fn(|at| (x[at], y[at]))
 }
 
 impl Linear {
@@ -184,18 +160,13 @@ struct Place<'a> {
 impl Place<'_> {
     /// Computes whole tiles of rows, and then one row at a time.
     #[inline(always)]
-    fn tiles<S: Simd>(
-        &self,
-        s: S,
-        tile: impl Fn(S, usize) -> [S::Floats; TILE],
-        single: impl Fn(S, usize) -> [S::Floats; 1],
-    ) {
+    fn tiles<S: Simd>(&self, s: S, operands: &impl Operands<S>) {
         let whole = self.rows / TILE * TILE;
         for row in (0..whole).step_by(TILE) {
-            self.finish(s, row, tile(s, row));
+            self.finish(s, row, operands.products::<TILE>(s, row));
         }
         for row in whole..self.rows {
-            self.finish(s, row, single(s, row));
+            self.finish(s, row, operands.products::<1>(s, row));
         }
     }
 
@@ -207,7 +178,7 @@ impl Place<'_> {
         let column = self.panel * LANES;
         // SAFETY: as said above.
         let bias = unsafe { self.memory.read::<[f32; LANES]>(bias + (column * 4) as u32, 1) };
-        let bias = bias.first().map_or(s.splat(0.0), |bias| s.load(bias));
+        let bias = s.load(&bias[0]);
         for (index, sum) in sums.into_iter().enumerate() {
             let at = ((self.first_row + row + index) * width as usize + column) * 4;
             let mut y = activate(s, activation, s.add(sum, bias));
@@ -226,30 +197,58 @@ impl Place<'_> {
     }
 }
 
-/// Rows of integers and their scales times a panel of integers.
-#[inline(always)]
-fn integer_products<S: Simd, const N: usize>(
-    s: S,
-    rows: [(&[Integers<S>], &[f32]); N],
-    weights: &[Group],
-) -> [S::Floats; N] {
-    // Of the length that is iterated over, so that nothing is checked inside.
-    let rows = rows.map(|(x, scales)| (x.split_at(weights.len()).0, scales.split_at(weights.len()).0));
-    let mut sums = [s.splat(0.0); N];
-    for (at, group) in weights.iter().enumerate() {
-        let mut products = [s.load_sums(&group.start); N];
-        for (step, weights) in group.weights.iter().enumerate() {
-            let weights = s.weights(weights);
-            for (product, (x, _)) in products.iter_mut().zip(rows) {
-                *product = s.dot(*product, weights, &x[at][step]);
+/// Rows and a panel that they are multiplied by. Not closures, which would be compiled without vector instructions.
+trait Operands<S: Simd> {
+    /// The products of some rows, from one of them on.
+    fn products<const N: usize>(&self, s: S, row: usize) -> [S::Floats; N];
+}
+
+/// Rows of integers with their scales, and a panel of integers.
+struct Integers<'a, I> {
+    x: &'a [[[I; STEP]; GROUP / STEP]],
+    scales: &'a [f32],
+    weights: &'a [Group],
+}
+
+impl<S: Simd> Operands<S> for Integers<'_, S::Input> {
+    #[inline(always)]
+    fn products<const N: usize>(&self, s: S, row: usize) -> [S::Floats; N] {
+        // Of the length that is iterated over, so that nothing is checked inside.
+        let groups = self.weights.len();
+        let rows: [_; N] = rows(self.x, groups, row);
+        let input_scales: [_; N] = self::rows(self.scales, groups, row);
+        // A loop whose length the compiler knows it would unroll, and then keep all weights of a group in registers that
+        // there are not.
+        let steps = black_box(GROUP / STEP).min(GROUP / STEP);
+        let mut sums = [s.splat(0.0); N];
+        for (at, group) in self.weights.iter().enumerate() {
+            let mut products = [s.load_sums(&group.start); N];
+            for step in 0..steps {
+                let weights = s.weights(&group.weights[step]);
+                for (product, x) in products.iter_mut().zip(rows) {
+                    *product = s.dot(*product, weights, &x[at][step]);
+                }
+            }
+            let scales = s.load(&group.scales);
+            for ((sum, product), input_scales) in sums.iter_mut().zip(products).zip(input_scales) {
+                *sum = s.mul_add(s.to_floats(product), s.mul(scales, s.splat(input_scales[at])), *sum);
             }
         }
-        let scales = s.load(&group.scales);
-        for ((sum, product), (_, input_scales)) in sums.iter_mut().zip(products).zip(rows) {
-            *sum = s.mul_add(s.to_floats(product), s.mul(scales, s.splat(input_scales[at])), *sum);
-        }
+        sums
     }
-    sums
+}
+
+/// Rows of f32, and a panel of f32.
+struct Floats<'a> {
+    x: &'a [f32],
+    weights: &'a [[f32; LANES]],
+}
+
+impl<S: Simd> Operands<S> for Floats<'_> {
+    #[inline(always)]
+    fn products<const N: usize>(&self, s: S, row: usize) -> [S::Floats; N] {
+        products(s, rows(self.x, self.weights.len(), row), self.weights)
+    }
 }
 
 /// Rows of f32 times a panel of f32.
@@ -273,5 +272,5 @@ pub(crate) fn products<S: Simd, const N: usize>(
 /// So many rows of a width, from one of them on.
 #[inline(always)]
 pub(crate) fn rows<T, const N: usize>(values: &[T], width: usize, first: usize) -> [&[T]; N] {
-    array::from_fn(|row| &values[(first + row) * width..(first + row + 1) * width])
+    array::from_fn(|row| &values[(first + row) * width..][..width])
 }

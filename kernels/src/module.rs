@@ -2,6 +2,7 @@
 //! of the same module with the same memory, each with a stack of its own.
 
 use core::arch::wasm32;
+use core::hint::black_box;
 use core::panic::PanicInfo;
 use core::ptr;
 
@@ -16,16 +17,14 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     wasm32::unreachable()
 }
 
-/// How this processor rounds inputs: 0 for words, 1 for bytes, 2 for bytes with an offset; see [`Arithmetic`]. 3 where
-/// its dot products are not exact, and this module is of no use.
+/// How this processor rounds inputs, by [its number](Arithmetic::number); 3 where its dot products are not exact, and
+/// this module is of no use.
 #[expect(unsafe_code, reason = "exports have a name of their own")]
 #[unsafe(no_mangle)]
 pub extern "C" fn arithmetic() -> u32 {
     match Wasm.arithmetic() {
         Arithmetic::Words if cfg!(feature = "relaxed") => 3,
-        Arithmetic::Words => 0,
-        Arithmetic::Bytes { offset: 0 } => 1,
-        Arithmetic::Bytes { .. } => 2,
+        exact => exact.number(),
     }
 }
 
@@ -34,8 +33,10 @@ pub extern "C" fn arithmetic() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn join(work: Address, thread: u32) -> bool {
     let bytes = wasm32::memory_size::<0>() * PAGE;
-    // SAFETY: these are the bytes of the memory, whose first word is not used.
-    let memory = unsafe { Memory::new(ptr::null_mut(), bytes) };
+    // The memory begins at 0, which Rust takes for no address at all unless it cannot see it.
+    let base = black_box(ptr::null_mut());
+    // SAFETY: these are the bytes of the memory; nothing is kept at its beginning.
+    let memory = unsafe { Memory::new(base, bytes) };
     // SAFETY: nobody writes it while it is done.
     let work = unsafe { memory.read::<Work>(work, 1) };
     work.first().is_some_and(|work| work.join(Wasm, &memory, thread))

@@ -83,7 +83,7 @@ impl Native {
     pub fn grow(&mut self, bytes: usize) -> bool {
         let lines = bytes.div_ceil(ALIGNMENT);
         let more = lines.saturating_sub(self.memory.len());
-        if self.memory.try_reserve_exact(more).is_err() {
+        if self.memory.try_reserve(more).is_err() {
             return false;
         }
         self.memory.resize(self.memory.len() + more, Line::zeroed());

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::command::Kernel;
 use crate::memory::{Address, Memory};
-use crate::simd::{LANES, Simd, lanes, sum};
+use crate::simd::{LANES, Simd, lanes};
 
 /// The length below which a vector is not divided, as in `torch.nn.functional.normalize`.
 const SMALLEST_LENGTH: f32 = 1e-12;
@@ -68,7 +68,7 @@ impl Kernel for Pool {
                 let mean = s.mul(s.load(y), s.splat(scale));
                 squares = s.mul_add(mean, mean, squares);
             }
-            let length = lanes(s, s.sqrt(s.splat(sum(s, squares))))[0];
+            let length = lanes(s, s.sqrt(s.splat(s.sum(squares))))[0];
             scale /= length.max(SMALLEST_LENGTH);
         }
         for y in output {

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::command::Kernel;
 use crate::memory::{Address, Memory};
-use crate::simd::{LANES, Simd, largest};
+use crate::simd::{LANES, Simd};
 
 /// How many inputs share a scale.
 pub const GROUP: usize = 32;
@@ -61,9 +61,10 @@ impl Kernel for Quantize {
         let (input, _) = input.as_chunks::<{ GROUP / LANES }>();
         let (integers, _) = integers.as_chunks_mut::<{ GROUP / LANES }>();
         for ((from, to), scale) in input.iter().zip(integers).zip(scales) {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| s.load(&from[at]));
+            let [a, b, c, d] = from;
+            let (a, b, c, d) = (s.load(a), s.load(b), s.load(c), s.load(d));
             let most = s.max(s.max(s.abs(a), s.abs(b)), s.max(s.abs(c), s.abs(d)));
-            let most = largest(s, most);
+            let most = s.largest(most);
             // Numbers so small that their scale has no inverse are nothing beside those of other groups.
             let inverse = if most > 1e-30 { highest / most } else { 0.0 };
             *scale = most / highest;

@@ -38,3 +38,22 @@ pub(crate) fn cpu(instructions: &str) -> specter_web::engine::cpu::Cpu<specter_w
     let native = specter_web_kernels::Native::new(Some(instructions), 3);
     specter_web::engine::cpu::Cpu::new(native.expect("it was found"))
 }
+
+/// What a device loses of the inputs of dense layers whose weights are integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inputs {
+    /// Nothing.
+    Exact,
+    /// What 16 bits do not hold.
+    Words,
+    /// What 8 bits do not hold.
+    Bytes,
+}
+
+pub(crate) fn inputs_of(backend: &impl specter_web::engine::Backend) -> Inputs {
+    match backend.device() {
+        device if device.kind == "webgpu" || device.adapter.contains("reference") => Inputs::Exact,
+        device if device.features.iter().any(|feature| feature == "avx-vnni") => Inputs::Bytes,
+        _ => Inputs::Words,
+    }
+}

@@ -7,7 +7,7 @@ use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::{Document, Template};
 use specter_web::weights::Format;
 
-use crate::devices::on_every_device;
+use crate::devices::{Inputs, inputs_of, on_every_device};
 use crate::fixtures::{MiniLm, Paper, cosine, directory, largest_difference, read};
 
 const MODEL: &str = "models/all-MiniLM-L6-v2";
@@ -85,6 +85,8 @@ async fn quantized_weights_stay_within_their_fidelity_bars<B: Backend>(backend: 
         let mean =
             pairs.map(|(found, expected)| cosine(found, expected)).sum::<f32>() / documents.len() as f32;
         println!("{}: mean cosine {mean}", format.name());
+        let rounded = format == Format::Q8 && inputs_of(specter.backend()) == Inputs::Bytes;
+        let bar = if rounded { 0.999 } else { bar };
         assert!(mean >= bar, "the mean cosine to float32 is {mean} with {}", format.name());
     }
 }

@@ -13,7 +13,7 @@ use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
 use specter_web::weights::Format;
 
-use crate::devices::on_every_device;
+use crate::devices::{Inputs, inputs_of, on_every_device};
 use crate::fixtures::{Paper, TinyBert, cosine, directory, largest_difference, path, read};
 
 const MODEL: &str = "tests/fixtures/tiny-bert";
@@ -235,6 +235,8 @@ async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl
             let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
             for (found, expected) in found.data.chunks(32).zip(&goldens.cases[case].cls) {
                 let cosine = cosine(found, expected);
+                let rounded = format == Format::Q8 && inputs_of(specter.backend()) == Inputs::Bytes;
+                let bar = if rounded { 0.998 } else { bar };
                 assert!(cosine > bar, "{format:?} {case}: cosine {cosine}");
             }
         }
@@ -336,7 +338,14 @@ async fn devices_agree_after_every_layer<B: Backend>(backend: impl Fn() -> B) {
             let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
             let expected = oracle.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
             let difference = largest_difference(&found.data, &expected.data);
-            assert!(difference < 2e-5, "{format:?} after layer {layers}: {difference}");
+            // Weights and vectors are of about 1, and the network is so small that little averages out.
+            let tolerance = match (format, inputs_of(specter.backend())) {
+                (Format::F32 | Format::F16, _) | (_, Inputs::Exact) => 2e-5,
+                (Format::Q8, Inputs::Words) => 1e-3,
+                // The 16 levels are kept in 8 bits.
+                (Format::Q4, Inputs::Words) | (_, Inputs::Bytes) => 0.15,
+            };
+            assert!(difference < tolerance, "{format:?} after layer {layers}: {difference}");
             assert_ne!(found.data, last, "layer {layers} does something");
             last = found.data;
         }

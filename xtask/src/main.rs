@@ -21,6 +21,7 @@ mod browsers;
 mod demo;
 mod dist;
 mod fidelity;
+mod kernels;
 mod model;
 mod npm;
 mod places;

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::browsers::{self, Need};
 use crate::places::{command, repository, scratch};
 use crate::steps::{exists, run as run_command, run_quietly};
-use crate::{model, npm, size, toolchain, types, wasm};
+use crate::{kernels, model, npm, size, toolchain, types, wasm};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -108,7 +108,8 @@ fn lint() -> Result<()> {
         command("cargo")
             .args(["clippy", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
             .args(deny),
-    )
+    )?;
+    kernels::lint()
 }
 
 fn native() -> Result<()> {

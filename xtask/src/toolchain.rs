@@ -17,20 +17,12 @@ pub(crate) fn ensure_wasm_target() -> Result<()> {
         .run(Path::new(&folder).is_dir(), || run_quietly(command("rustup").args(["target", "add", WASM])))
 }
 
-/// Whether the source of the standard library is there. Where it is not, it is installed; where that does not work, a
-/// person is told what it means.
-pub(crate) fn has_standard_library_source() -> Result<bool> {
+/// Sees to it that the source of the standard library is there: modules for browsers are built with a library of their
+/// own, smaller than the one that is shipped, or one that threads can share.
+pub(crate) fn ensure_standard_library_source() -> Result<()> {
     let sysroot = printed_by(command("rustc").args(["--print", "sysroot"]))?;
-    let is_there = || Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir();
-    let added = Step {
-        does: "adding the source of Rust's standard library",
-        by_hand: "rustup component add rust-src",
-    }
-    .run(is_there(), || run_quietly(command("rustup").args(["component", "add", "rust-src"])));
-    if let Err(error) = added {
-        eprintln!(
-            "{error:#}\nThe module is built with the standard library as it is shipped, and is 70 KB larger."
-        );
-    }
-    Ok(is_there())
+    Step { does: "adding the source of Rust's standard library", by_hand: "rustup component add rust-src" }
+        .run(Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir(), || {
+            run_quietly(command("rustup").args(["component", "add", "rust-src"]))
+        })
 }

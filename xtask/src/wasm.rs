@@ -10,7 +10,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::places::{command, package, scratch, target};
 use crate::steps::{Step, run, run_quietly};
-use crate::{npm, toolchain};
+use crate::{kernels, npm, toolchain};
 
 const PROFILE: &str = "wasm-release";
 const MODULE: &str = "specter_web_bg.wasm";
@@ -41,17 +41,17 @@ const WASM_OPT: [&str; 10] = [
 /// Builds the module, unless the one in place is made of the same code.
 pub(crate) fn ensure() -> Result<()> {
     toolchain::ensure_wasm_target()?;
+    toolchain::ensure_standard_library_source()?;
     npm::ensure_packages()?;
 
     // Cargo knows best whether anything has changed, and is quick to say so.
     let mut build = command("cargo");
     build
         .args(["build", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
-        .args(["--profile", PROFILE]);
-    if toolchain::has_standard_library_source()? {
+        .args(["--profile", PROFILE])
         // These flags are not stable yet; the toolchain is pinned, so they mean the same everywhere.
-        build.args(SMALL_STANDARD_LIBRARY).env("RUSTC_BOOTSTRAP", "1");
-    }
+        .args(SMALL_STANDARD_LIBRARY)
+        .env("RUSTC_BOOTSTRAP", "1");
     run(&mut build)?;
     let compiled = target()?.join(toolchain::WASM).join(PROFILE).join("specter_web.wasm");
     let place = package().join("wasm");
@@ -65,7 +65,9 @@ pub(crate) fn ensure() -> Result<()> {
     .run(done, || {
         bind(&compiled, &place)?;
         fs::write(&stamp_file, &stamp).context("the target folder cannot be written")
-    })
+    })?;
+    // The engine's bindings replace all that is there.
+    kernels::ensure()
 }
 
 fn bind(compiled: &Path, place: &Path) -> Result<()> {

@@ -1,10 +1,12 @@
 //! Vectors of 256 bits on processors of Intel and AMD.
 
 use core::arch::x86_64::{
-    __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps,
-    _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_dpbusd_avx_epi32,
-    _mm256_fmadd_ps, _mm256_madd_epi16, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
-    _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_sub_ps,
+    __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps,
+    _mm256_castps256_ps128, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_div_ps,
+    _mm256_dpbusd_avx_epi32, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_madd_epi16, _mm256_max_ps,
+    _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
+    _mm256_sqrt_ps, _mm256_sub_ps,
 };
 
 use bytemuck::cast;
@@ -119,18 +121,29 @@ macro_rules! floats {
         }
 
         #[inline(always)]
-        fn round(self, x: __m256) -> __m256 {
-            // SAFETY: as above. 0: to the nearest, of two the even one.
-            unsafe { _mm256_round_ps::<0>(x) }
+        fn sum(self, x: __m256) -> f32 {
+            // SAFETY: as above.
+            unsafe {
+                let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+            }
         }
 
         #[inline(always)]
-        fn power_of_two(self, n: __m256) -> __m256 {
+        fn largest(self, x: __m256) -> f32 {
             // SAFETY: as above.
             unsafe {
-                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-                cast(_mm256_slli_epi32::<23>(exponent))
+                let four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+                let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
             }
+        }
+
+        #[inline(always)]
+        fn power_of_two(self, rounded: __m256) -> __m256 {
+            // SAFETY: as above.
+            unsafe { cast(_mm256_slli_epi32::<23>(_mm256_add_epi32(cast(rounded), _mm256_set1_epi32(127)))) }
         }
 
         #[inline(always)]

@@ -40,6 +40,26 @@ pub enum Arithmetic {
 }
 
 impl Arithmetic {
+    /// Its number where only numbers can be said.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Words => 0,
+            Self::Bytes { offset: 0 } => 1,
+            Self::Bytes { .. } => 2,
+        }
+    }
+
+    /// The one of a number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Words,
+            1 => Self::Bytes { offset: 0 },
+            _ => Self::Bytes { offset: 128 },
+        }
+    }
+
     /// The largest integer that is rounded to. Sums of 32 products stay far inside 32 bits.
     #[must_use]
     pub fn largest(self) -> f32 {
@@ -77,6 +97,10 @@ impl Arithmetic {
     }
 }
 
+/// 3 · 2²². Numbers about this large are integers, so what is added to it is rounded to the nearest one, which then lies
+/// in the lowest bits.
+pub const ROUNDER: f32 = 12_582_912.0;
+
 /// Instructions for eight numbers at a time.
 pub trait Simd: Copy {
     /// Eight f32.
@@ -107,9 +131,9 @@ pub trait Simd: Copy {
     fn div(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
     /// `x · y + z`, rounded once or twice.
     fn mul_add(self, x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats;
-    /// The smaller of two.
+    /// The smaller of two; of a number and NaN either.
     fn min(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
-    /// The larger of two.
+    /// The larger of two; of a number and NaN either.
     fn max(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
     /// `|x|`.
     fn abs(self, x: Self::Floats) -> Self::Floats;
@@ -117,12 +141,14 @@ pub trait Simd: Copy {
     fn with_sign(self, x: Self::Floats, sign: Self::Floats) -> Self::Floats;
     /// The square root.
     fn sqrt(self, x: Self::Floats) -> Self::Floats;
-    /// The nearest integer.
-    fn round(self, x: Self::Floats) -> Self::Floats;
-    /// `2ⁿ` for integers from -126 to 127.
-    fn power_of_two(self, n: Self::Floats) -> Self::Floats;
+    /// The sum of all eight.
+    fn sum(self, x: Self::Floats) -> f32;
+    /// The largest of all eight.
+    fn largest(self, x: Self::Floats) -> f32;
+    /// `2ⁿ` for integers from -126 to 127, given `n +` [`ROUNDER`].
+    fn power_of_two(self, rounded: Self::Floats) -> Self::Floats;
 
-    /// Rounds to the nearest integers and adds an offset.
+    /// Rounds to the nearest integers and adds an offset; numbers are within ±2²¹.
     fn to_inputs(self, x: Self::Floats, offset: i32, to: &mut [Self::Input; LANES]);
     /// Weights of 4 inputs for 8 outputs, in the order that the arithmetic says.
     fn weights(self, from: &[i8; LANES * STEP]) -> Self::Weights;
@@ -164,17 +190,4 @@ pub fn lanes<S: Simd>(s: S, x: S::Floats) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     s.store(x, &mut lanes);
     lanes
-}
-
-/// The sum of eight numbers.
-#[inline(always)]
-pub fn sum<S: Simd>(s: S, x: S::Floats) -> f32 {
-    let [a, b, c, d, e, f, g, h] = lanes(s, x);
-    ((a + b) + (c + d)) + ((e + f) + (g + h))
-}
-
-/// The largest of eight numbers.
-#[inline(always)]
-pub fn largest<S: Simd>(s: S, x: S::Floats) -> f32 {
-    lanes(s, x).into_iter().fold(f32::NEG_INFINITY, f32::max)
 }

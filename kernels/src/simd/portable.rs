@@ -94,18 +94,23 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn round(self, x: [f32; LANES]) -> [f32; LANES] {
-        each(x, f32::round_ties_even)
+    fn sum(self, [a, b, c, d, e, f, g, h]: [f32; LANES]) -> f32 {
+        ((a + b) + (c + d)) + ((e + f) + (g + h))
     }
 
     #[inline(always)]
-    fn power_of_two(self, n: [f32; LANES]) -> [f32; LANES] {
-        each(n, |n| f32::from_bits(((n as i32 + 127) << 23).cast_unsigned()))
+    fn largest(self, x: [f32; LANES]) -> f32 {
+        x.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, rounded: [f32; LANES]) -> [f32; LANES] {
+        each(rounded, |rounded| f32::from_bits(rounded.to_bits().wrapping_add(127) << 23))
     }
 
     #[inline(always)]
     fn to_inputs(self, x: [f32; LANES], offset: i32, to: &mut [i16; LANES]) {
-        *to = each(self.round(x), |x| (x as i32 + offset) as i16);
+        *to = each(x, |x| (x.round_ties_even() as i32 + offset) as i16);
     }
 
     #[inline(always)]

@@ -1,14 +1,14 @@
 //! Two vectors of 128 bits, as every browser has them.
 
 use core::arch::wasm32::{
-    f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_max, f32x4_min, f32x4_mul, f32x4_nearest,
-    f32x4_splat, f32x4_sqrt, f32x4_sub, i32x4_add, i32x4_shl, i32x4_splat, i32x4_trunc_sat_f32x4, v128,
-    v128_bitselect,
+    f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_mul, f32x4_pmax,
+    f32x4_pmin, f32x4_splat, f32x4_sqrt, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shuffle, i32x4_splat,
+    i32x4_sub, v128, v128_bitselect,
 };
 
 use bytemuck::cast;
 
-use super::{Arithmetic, LANES, STEP, Simd};
+use super::{Arithmetic, LANES, ROUNDER, STEP, Simd};
 
 /// The instructions of WebAssembly: simd128, and relaxed SIMD where the module is compiled with it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,12 +72,12 @@ impl Simd for Wasm {
 
     #[inline(always)]
     fn min(self, x: [v128; 2], y: [v128; 2]) -> [v128; 2] {
-        both(x, y, |x, y| f32x4_min(x, y))
+        both(x, y, |x, y| f32x4_pmin(x, y))
     }
 
     #[inline(always)]
     fn max(self, x: [v128; 2], y: [v128; 2]) -> [v128; 2] {
-        both(x, y, |x, y| f32x4_max(x, y))
+        both(x, y, |x, y| f32x4_pmax(x, y))
     }
 
     #[inline(always)]
@@ -96,18 +96,28 @@ impl Simd for Wasm {
     }
 
     #[inline(always)]
-    fn round(self, x: [v128; 2]) -> [v128; 2] {
-        x.map(|x| f32x4_nearest(x))
+    fn sum(self, [low, high]: [v128; 2]) -> f32 {
+        let four = f32x4_add(low, high);
+        let two = f32x4_add(four, i32x4_shuffle::<2, 3, 0, 1>(four, four));
+        f32x4_extract_lane::<0>(f32x4_add(two, i32x4_shuffle::<1, 0, 3, 2>(two, two)))
     }
 
     #[inline(always)]
-    fn power_of_two(self, n: [v128; 2]) -> [v128; 2] {
-        n.map(|n| i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(n), i32x4_splat(127)), 23))
+    fn largest(self, [low, high]: [v128; 2]) -> f32 {
+        let four = f32x4_pmax(low, high);
+        let two = f32x4_pmax(four, i32x4_shuffle::<2, 3, 0, 1>(four, four));
+        f32x4_extract_lane::<0>(f32x4_pmax(two, i32x4_shuffle::<1, 0, 3, 2>(two, two)))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, rounded: [v128; 2]) -> [v128; 2] {
+        rounded.map(|rounded| i32x4_shl(i32x4_add(rounded, i32x4_splat(127)), 23))
     }
 
     #[inline(always)]
     fn to_inputs(self, x: [v128; 2], offset: i32, to: &mut [products::Input; LANES]) {
-        let [low, high] = x.map(|x| i32x4_add(i32x4_trunc_sat_f32x4(f32x4_nearest(x)), i32x4_splat(offset)));
+        let rest = i32x4_splat(ROUNDER.to_bits().cast_signed() - offset);
+        let [low, high] = x.map(|x| i32x4_sub(f32x4_add(x, f32x4_splat(ROUNDER)), rest));
         *to = products::narrow(low, high);
     }
 

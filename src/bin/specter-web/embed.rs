@@ -1,6 +1,7 @@
 //! `specter-web embed`: JSON lines in, JSON lines out, in order, while they come.
 
 use std::io::{BufRead, Write};
+use std::num::NonZero;
 use std::sync::mpsc;
 
 use anyhow::{Context, bail};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use specter_web::Error;
 use specter_web::engine::Backend;
+use specter_web::engine::cpu::{self, Cpu};
 use specter_web::engine::gpu::{Gpu, GpuOptions};
 use specter_web::engine::reference::Reference;
 use specter_web::model::Pooling;
@@ -16,6 +18,7 @@ use specter_web::task::embed::TOKEN_BUDGET;
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::{Document, Template};
 use specter_web::weights::Format;
+use specter_web_kernels::Native;
 
 use crate::source::{Remote, Source};
 
@@ -45,15 +48,18 @@ pub(crate) struct Embed {
     /// cls or mean; without it, what the preset or the model's files say.
     #[arg(long)]
     pooling: Option<String>,
+    /// Threads of the CPU; without it, as many as it has.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Scale vectors to length 1, or not; without it, what the preset or the model's files say.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     normalize: Option<bool>,
     /// Cut documents at this many tokens; without it, what the model's files say.
     #[arg(long)]
     max_length: Option<usize>,
-    /// The most tokens that are computed at once.
-    #[arg(long, default_value_t = TOKEN_BUDGET)]
-    token_budget: usize,
+    /// The most tokens that are computed at once; without it, what suits the device.
+    #[arg(long)]
+    token_budget: Option<usize>,
     /// Stop after this many layers, to find the one in which two devices differ.
     #[arg(long, hide = true)]
     layers: Option<usize>,
@@ -64,12 +70,14 @@ pub(crate) struct Embed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Device {
-    /// The GPU, or the CPU where there is none.
+    /// The GPU, or the CPU where there is none or only software that pretends to be one.
     Auto,
     /// The GPU.
     Gpu,
-    /// The scalar reference.
+    /// The CPU.
     Cpu,
+    /// The CPU in plain loops: slow, and what all others are checked against.
+    Reference,
 }
 
 /// One line of input. Unknown keys are allowed, so that records can be piped as they are.
@@ -103,25 +111,34 @@ impl Line {
 
 impl Embed {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let gpu = match self.device {
-            Device::Cpu => None,
-            Device::Gpu => Some(pollster::block_on(Gpu::new(GpuOptions::native()))?),
-            Device::Auto => match pollster::block_on(Gpu::new(GpuOptions::native())) {
-                Ok(gpu) => Some(gpu),
+        let gpu = || pollster::block_on(Gpu::new(GpuOptions::native()));
+        match self.device {
+            Device::Gpu => pollster::block_on(self.run_on(gpu()?, TOKEN_BUDGET)),
+            Device::Cpu => self.run_on_cpu(),
+            Device::Reference => pollster::block_on(self.run_on(Reference::new(), TOKEN_BUDGET)),
+            Device::Auto => match gpu() {
+                Ok(gpu) if gpu.device().software => {
+                    eprintln!("{} is software; running on the CPU, which is faster", gpu.device().adapter);
+                    self.run_on_cpu()
+                }
+                Ok(gpu) => pollster::block_on(self.run_on(gpu, TOKEN_BUDGET)),
                 Err(error @ Error::WebGpuUnavailable { .. }) => {
                     eprintln!("no GPU ({error}); running on the CPU");
-                    None
+                    self.run_on_cpu()
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => Err(error.into()),
             },
-        };
-        match gpu {
-            Some(gpu) => pollster::block_on(self.run_on(gpu)),
-            None => pollster::block_on(self.run_on(Reference::new())),
         }
     }
 
-    async fn run_on<B: Backend>(self, backend: B) -> anyhow::Result<()> {
+    fn run_on_cpu(self) -> anyhow::Result<()> {
+        let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let native = Native::new(None, self.threads.unwrap_or_else(available));
+        let native = native.context("this processor has no instructions")?;
+        pollster::block_on(self.run_on(Cpu::new(native), cpu::TOKEN_BUDGET))
+    }
+
+    async fn run_on<B: Backend>(self, backend: B, token_budget: usize) -> anyhow::Result<()> {
         let (source, preset) = Source::new(&self.model, &self.remote)?;
         let preset = preset.as_ref();
         let template = self.template.or(preset.and_then(|preset| preset.template.clone()));
@@ -129,7 +146,7 @@ impl Embed {
         let options = LoadOptions {
             format: Format::from_name(&self.dtype)?,
             max_length: self.max_length,
-            token_budget: self.token_budget,
+            token_budget: self.token_budget.unwrap_or(token_budget),
             template: template.as_deref().map(Template::new).transpose()?,
             pooling: pooling.as_deref().map(Pooling::from_name).transpose()?,
             normalize: self.normalize.or(preset.and_then(|preset| preset.normalize)),

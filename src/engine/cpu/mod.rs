@@ -34,6 +34,10 @@ use crate::weights::{Block, Format};
 use processor::{Processor, Traits};
 use space::{Place, Space};
 
+/// How many tokens are computed at once unless the caller says otherwise: enough that weights are read for many rows, and
+/// so few that activations stay in the processor's caches.
+pub const TOKEN_BUDGET: usize = 512;
+
 /// The backend of a processor.
 pub struct Cpu<P> {
     processor: P,

@@ -1,6 +1,8 @@
 //! A processor with a memory of its own: in a browser a WebAssembly module beside this one, otherwise this program.
 
-use specter_web_kernels::{Address, Arithmetic, Native};
+#[cfg(not(target_arch = "wasm32"))]
+use specter_web_kernels::Native;
+use specter_web_kernels::{Address, Arithmetic};
 
 use crate::error::Result;
 
@@ -31,6 +33,7 @@ pub struct Traits {
     pub first_address: Address,
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Processor for Native {
     fn traits(&self) -> Traits {
         Traits {
