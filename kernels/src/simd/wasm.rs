@@ -180,8 +180,9 @@ mod products {
 
     #[inline(always)]
     pub(super) fn dot([low, high]: [v128; 2], weights: Weights, inputs: &[i16; STEP]) -> [v128; 2] {
-        let [first, second]: [i32; 2] = cast(*inputs);
-        let (first, second) = (i32x4_splat(first), i32x4_splat(second));
+        // Each pair is loaded by itself, as there is one instruction that loads and repeats it.
+        let (pairs, _) = inputs.as_chunks::<2>();
+        let [first, second] = [0, 1].map(|at: usize| i32x4_splat(cast(pairs[at])));
         let [[low_first, high_first], [low_second, high_second]] = weights;
         let low = i32x4_add(low, i32x4_dot_i16x8(low_first, first));
         let high = i32x4_add(high, i32x4_dot_i16x8(high_first, first));
