@@ -553,7 +553,7 @@ impl Engine {
             callbacks.check_stop()
         };
         let processor = Reflect::get(&options, &"processor".into()).ok().filter(JsValue::is_object);
-        let model = if let Some(processor) = processor {
+        let mut model = if let Some(processor) = processor {
             let load = LoadOptions { token_budget: fields.token_budget.unwrap_or(cpu::TOKEN_BUDGET), ..load };
             let cpu = Cpu::new(processor.unchecked_into::<JsProcessor>()).with_pause(pause(0));
             Model::Cpu(Box::new(Specter::load(&folder, load, cpu, on_tensor).await?))
@@ -578,13 +578,12 @@ impl Engine {
             if fields.token_budget.is_none() && gpu.device().software {
                 load.token_budget = SOFTWARE_TOKEN_BUDGET;
             }
-            let mut specter = Specter::load(&folder, load, gpu, on_tensor).await?;
-            callbacks.load_progress("pipelines", 0, 1);
-            specter.warm_up().await?;
-            callbacks.load_progress("pipelines", 1, 1);
-            callbacks.check_stop()?;
-            Model::Gpu(Box::new(specter))
+            Model::Gpu(Box::new(Specter::load(&folder, load, gpu, on_tensor).await?))
         };
+        callbacks.load_progress("pipelines", 0, 1);
+        on_device!(&mut model, specter => specter.warm_up().await)?;
+        callbacks.load_progress("pipelines", 1, 1);
+        callbacks.check_stop()?;
         Ok(Self { model: Cell::new(Some(model)) })
     }
 

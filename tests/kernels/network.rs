@@ -1,9 +1,10 @@
-//! Whole networks, GPU against the scalar reference.
+//! Whole networks, every device against the scalar reference.
 
 use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::Backend;
+use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
 use specter_web::engine::reference::Reference;
 use specter_web::folder::MemoryFolder;
@@ -11,6 +12,7 @@ use specter_web::model::{Config, Pooling, bert};
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
 use specter_web::weights::Format;
+use specter_web_kernels::{Arithmetic, Native};
 
 use crate::random::Random;
 
@@ -88,7 +90,7 @@ async fn embed<B: Backend>(
 }
 
 #[test]
-fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
+fn a_network_of_specter2s_size_is_the_same_on_every_device() {
     let folder = seeded_model(
         &serde_json::json!({
             "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -108,7 +110,29 @@ fn a_network_of_specter2s_size_is_the_same_on_both_devices() {
     let parameters = 109.0e6 - 0.59e6;
     let memory = gpu.memory();
     println!("{} MB of weights, {} MB of activations", memory.weights >> 20, memory.activations >> 20);
-    assert!((memory.weights as f64) < 1.25 * parameters * 8.5 / 8.0);
+    let quantized = parameters * 8.5 / 8.0;
+    assert!((memory.weights as f64) < 1.25 * quantized);
+    drop(gpu);
+
+    for instructions in Native::instructions() {
+        let native = Native::new(Some(instructions), 2).expect("it was found");
+        let rounded_to_bytes = native.arithmetic() != Arithmetic::Words;
+        let (found, cpu) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Cpu::new(native)));
+        let cosines =
+            found.chunks(768).zip(expected.chunks(768)).map(|(found, expected)| cosine(found, expected));
+        let worst = cosines.fold(1.0, f32::min);
+        println!("{instructions}: worst cosine {worst}");
+        assert!(worst >= if rounded_to_bytes { 0.999 } else { 0.999_999 }, "{instructions}: {worst}");
+        let memory = cpu.memory();
+        let all = (memory.weights + memory.activations) as f64;
+        println!("{} MB of weights, {} MB of activations", memory.weights >> 20, memory.activations >> 20);
+        assert!(all <= 1.3 * quantized + 64.0 * f64::from(1 << 20), "{all} bytes");
+    }
+}
+
+fn cosine(x: &[f32], y: &[f32]) -> f32 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+    dot(x, y) / (dot(x, x) * dot(y, y)).sqrt()
 }
 
 #[test]
@@ -126,11 +150,10 @@ fn a_load_that_is_stopped_half_way_lets_go_of_its_device() {
 
 #[test]
 fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
-    let folder = small_model(65_536, 512);
-    pollster::block_on(async {
-        let gpu = Gpu::new(GpuOptions::native()).await.expect("there is a GPU to test on");
+    async fn check<B: Backend>(backend: B) {
         let options = LoadOptions { token_budget: 65_535, ..LoadOptions::default() };
-        let mut specter = Specter::load(&folder, options, gpu, |_, _| Ok(())).await.expect("it loads");
+        let folder = small_model(65_536, 512);
+        let mut specter = Specter::load(&folder, options, backend, |_, _| Ok(())).await.expect("it loads");
         let (small, large) = (vec![text(0..5)], vec![text(0..600); 127]);
         let options = EmbedOptions::default();
         let before = specter.embed(&small, &options, |_, _| Ok(())).await.expect("it embeds");
@@ -141,6 +164,10 @@ fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
         assert_eq!(refused.code(), "out-of-memory");
         let after = specter.embed(&small, &options, |_, _| Ok(())).await.expect("it embeds again");
         assert_eq!(before, after);
+    }
+    pollster::block_on(async {
+        check(Gpu::new(GpuOptions::native()).await.expect("there is a GPU to test on")).await;
+        check(Cpu::new(Native::new(None, 2).expect("there is a CPU"))).await;
     });
 }
 
@@ -162,6 +189,16 @@ fn a_steady_stream_of_batches_creates_nothing() {
             specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
         }
         assert_eq!(specter.backend().objects(), objects);
+        assert_eq!(specter.backend().memory(), memory);
+
+        let cpu = Cpu::new(Native::new(None, 2).expect("there is a CPU"));
+        let load = LoadOptions { token_budget: 64, ..LoadOptions::default() };
+        let mut specter = Specter::load(&folder, load, cpu, |_, _| Ok(())).await.expect("it loads");
+        specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        let memory = specter.backend().memory();
+        for _ in 0..10 {
+            specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
+        }
         assert_eq!(specter.backend().memory(), memory);
     });
 }

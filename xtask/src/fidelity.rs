@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// How many of them are taken
     #[arg(long, default_value_t = 64)]
     count: usize,
+    /// Where to run: gpu, cpu or reference
+    #[arg(long, default_value = "gpu")]
+    device: String,
     /// The model's folder; all-MiniLM-L6-v2 where none is given
     #[arg(long)]
     model: Option<PathBuf>,
@@ -58,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 .arg(&folder),
         )?;
         let size = fs::metadata(folder.join("model.safetensors"))?.len() as f64 / 1e6;
-        let vectors = embed(&folder, dtype, &papers)?;
+        let vectors = embed(&folder, dtype, &options.device, &papers)?;
         let expected = reference.get_or_insert_with(|| vectors.clone());
         let cosines: Vec<f64> =
             vectors.iter().zip(&*expected).map(|(left, right)| cosine(left, right)).collect();
@@ -100,12 +103,12 @@ fn papers(options: &Options) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-fn embed(model: &std::path::Path, dtype: &str, papers: &str) -> Result<Vec<Vec<f64>>> {
+fn embed(model: &std::path::Path, dtype: &str, device: &str, papers: &str) -> Result<Vec<Vec<f64>>> {
     let mut child = specter_web()?
         .arg("embed")
         .arg("--model")
         .arg(model)
-        .args(["--dtype", dtype])
+        .args(["--dtype", dtype, "--device", device])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
