@@ -26,6 +26,8 @@ export const CONTENDERS = [
   ours('specter-web-q8', { device: 'webgpu', dtype: 'q8' }),
   ours('specter-web-q4', { device: 'webgpu', dtype: 'q4' }, ['1x128', '8x128', 'mixed']),
   ours('specter-web-f32', { device: 'webgpu', dtype: 'f32' }, ['1x128', '8x128']),
+  ours('specter-web-wasm-q8', { device: 'wasm', dtype: 'q8', threads: 1 }),
+  ours('specter-web-wasm-q8-2-threads', { device: 'wasm', dtype: 'q8', threads: 2 }),
   onnxruntime('onnxruntime-webgpu-f32', 'f32', { build: WITH_WEBGPU, provider: 'webgpu', file: 'model.onnx' }),
   onnxruntime('onnxruntime-webgpu-q4', 'q4', { build: WITH_WEBGPU, provider: 'webgpu', file: 'model_q4.onnx' }),
   onnxruntime('onnxruntime-wasm-int8', 'int8', { build: 'wasm', provider: 'wasm', file: 'model_quantized.onnx' }),
@@ -38,14 +40,15 @@ export const CONTENDERS = [
 
 /**
  * @param {string} id
- * @param {{ device: 'webgpu' | 'wasm', dtype: string }} settings
+ * @param {{ device: 'webgpu' | 'wasm', dtype: string, threads?: number }} settings
  * @param {string[]} [measures]
  * @returns {Contender}
  */
 function ours(id, settings, measures) {
-  const { device: kind, dtype } = settings;
+  const { device: kind, dtype, threads } = settings;
+  const name = `specter-web${kind === 'wasm' ? threadsOf(threads) : ''}`;
   return {
-    id, name: 'specter-web', kind, dtype, ours: true, module: 'specter',
+    id, name, kind, dtype, ours: true, module: 'specter',
     // In the page, as the others are, so that nobody's GPU bytes are out of sight.
     settings: { ...settings, worker: false },
     ...(measures && { measures }),

@@ -14,7 +14,7 @@ One browser, engines in turns. Times are medians of the runs that are counted be
 a run of more than 10 s counts from the first on, and what takes long is run less often. Tokens are those of the
 documents: padding counts for nobody. GFLOP/s counts the whole forward pass, whatever an engine leaves out. “×
 WebGPU” and “× kind” are tokens a second against the fastest other engine on WebGPU, and against the fastest
-other engine of the same kind; specter-web's own rows are never the other. Cosine is the mean to the vectors of
+other engine of the same kind and as many threads; specter-web's own rows are never the other. Cosine is the mean to the vectors of
 PyTorch in float32; weights that are seeded and not trained, as those of specter2-sized, show by it that the
 arithmetic is right, and not how much a dtype costs. GPU MB is what is alive in buffers after the runs;
 onnxruntime-web keeps the tables of embeddings off the GPU. onnxruntime-web is given token ids, which spares it
@@ -135,7 +135,9 @@ function speedOf({ tokens, milliseconds, failure }) {
  * @param {Contender} asking
  */
 function bestOf(values, kind, asking) {
-  const isOther = (/** @type {Contender} */ one) => !one.ours && one !== asking && one.kind === kind;
+  const threads = (/** @type {Contender} */ { settings }) => settings.threads ?? 1;
+  const isOther = (/** @type {Contender} */ one) =>
+    !one.ours && one !== asking && one.kind === kind && (kind === 'webgpu' || threads(one) === threads(asking));
   return Math.max(0, ...values.filter(({ contender }) => isOther(contender)).map(({ value }) => value));
 }
 

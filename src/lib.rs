@@ -1,4 +1,4 @@
-//! Scientific-paper encoders on WebGPU. A paper walks through the rooms in this order:
+//! Scientific-paper encoders on WebGPU and the CPU. A paper walks through the rooms in this order:
 //!
 //! | room | from → to |
 //! |---|---|
@@ -8,6 +8,8 @@
 //! | [`model`] | tensors → a network: names and shapes only |
 //! | [`engine`] | a network and a batch → vectors, on the GPU or the CPU |
 //! | [`task`] | vectors → answers |
+//!
+//! What runs on a GPU is in `shaders/`, what runs on a CPU in the crate `specter-web-kernels`, in `kernels/`.
 //!
 //! `web.rs` is the surface for JavaScript, `src/bin/` the one for the command line; both only carry values in and
 //! out. Every failure is an [`Error`] with a stable code.

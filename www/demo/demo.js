@@ -87,7 +87,7 @@ const vectors = new Map();
 let shown = null;
 let addedSoFar = 0;
 
-/** @param {'idle' | 'loading' | 'embedding' | 'ready' | 'failed' | 'no-webgpu'} state */
+/** @param {'idle' | 'loading' | 'embedding' | 'ready' | 'failed' | 'unable'} state */
 function setState(state) {
   document.documentElement.dataset['state'] = state;
 }
@@ -218,8 +218,8 @@ function fail(error, again) {
     say('Stopped.');
     return;
   }
-  if (code === 'webgpu-unavailable') {
-    showNoWebGpu(message);
+  if (code === 'wasm-unavailable') {
+    showUnable(message);
     return;
   }
   setState('failed');
@@ -234,11 +234,11 @@ function fail(error, again) {
 }
 
 /** @param {string} message */
-function showNoWebGpu(message) {
-  setState('no-webgpu');
+function showUnable(message) {
+  setState('unable');
   say('');
-  part('no-webgpu-reason', HTMLElement).textContent = message;
-  part('no-webgpu', HTMLElement).hidden = false;
+  part('unable-reason', HTMLElement).textContent = message;
+  part('unable', HTMLElement).hidden = false;
   for (const button of [page.load, page.compare]) button.disabled = true;
 }
 
@@ -409,13 +409,14 @@ function showMachine() {
   const name = device.adapter || device.vendor || 'Unnamed adapter';
   const facts = {
     Device: `${name}${device.software ? ' (software, runs on the CPU)' : ''}`,
+    Chosen: device.reason,
     Interface: [device.kind === 'webgpu' ? 'WebGPU' : 'WebAssembly', device.backend].filter(Boolean).join(', '),
     Model: `${info.model}, ${info.architecture}, ${info.layers} layers`,
     Weights: `${info.dtype}, ${bytes(memory.weights)}`,
     'Memory for activations': bytes(memory.activations),
     Vectors: `${info.hiddenSize} components, ${info.pooling === 'mean' ? 'mean of all tokens' : 'first token'}`,
     'Longest text': `${info.maxLength} tokens`,
-    'Optional features': device.features.join(', ') || 'none',
+    [device.kind === 'webgpu' ? 'Optional features' : 'Instructions']: device.features.join(', ') || 'none',
     Engine: `specter-web ${info.version}`,
   };
   page.machine.replaceChildren(
@@ -505,10 +506,3 @@ showModelChoice();
 showPapers();
 void showStored();
 setState('idle');
-if (!('gpu' in navigator) || !navigator.gpu) {
-  showNoWebGpu(
-    isSecureContext
-      ? 'This browser offers no WebGPU. Use a current Chrome, Edge, Safari or Firefox, and check that hardware acceleration is on in its settings.'
-      : 'WebGPU is only offered to pages served over https or from localhost, and this page is neither.',
-  );
-}

@@ -102,7 +102,8 @@ async function check(address) {
     const cosines = similarities(data, dims[1]);
     const { device } = info;
     console.log(`model    ${info.model} (${info.dtype}, ${info.layers} layers of ${info.hiddenSize})`);
-    console.log(`adapter  ${device.adapter || device.vendor || 'unnamed'} (${device.kind}, ${device.software ? 'software' : 'hardware'})`);
+    console.log(`device   ${device.adapter || device.vendor || 'unnamed'} (${device.kind}, ${device.features.join(', ') || 'nothing optional'})`);
+    console.log(`         ${device.reason}`);
     console.log(`time     ${loadSeconds.toFixed(2)} s to load, ${embedSeconds.toFixed(2)} s to embed ${PAPERS.length} papers`);
     console.log('kernels');
     for (const { name, variant, dispatches } of info.kernels) {
@@ -118,7 +119,7 @@ async function check(address) {
   }
 }
 
-const server = await serve();
+const server = await serve({ isolate: true });
 let wrong;
 try {
   wrong = await check(new URL('demo/', server.url).href);

@@ -32,7 +32,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return run_command(&mut npm::node("xtask/browser/check.mjs"));
     }
     let mut server = npm::node("xtask/browser/serve.mjs");
-    server.arg("--port").arg(options.port.to_string());
+    // Isolated, so that the CPU works with several threads where there is no GPU.
+    server.arg("--isolate").arg("--port").arg(options.port.to_string());
     if !options.no_open {
         server.arg("--open");
     }
