@@ -270,11 +270,11 @@ function storeFor(cache) {
 async function load({ model, adapters, options }, choice, store, context) {
   const { signal } = context;
   const { threads, device, ...rest } = options;
-  const start = choice.kind === 'wasm' ? CpuProcessor.start(threads) : undefined;
-  const [processor] = await Promise.all([start, startWasm()]);
+  const starting = choice.kind === 'wasm' ? CpuProcessor.start(threads) : undefined;
   /** @type {Engine | null} */
   let engine = null;
   try {
+    const [processor] = await Promise.all([starting, startWasm()]);
     engine = choice.kind === 'wasm'
       ? await loadModel(model, { ...rest, processor }, store, context)
       : await loadOnGpu(model, rest, choice.adapter, store, context);
@@ -284,7 +284,7 @@ async function load({ model, adapters, options }, choice, store, context) {
   } catch (error) {
     // After a trap, of this call or another's, Rust's own state is not to be touched.
     if (!isTrap(error) && !crash.signal.aborted) engine?.free();
-    processor?.dispose();
+    void starting?.then((processor) => processor.dispose(), () => {});
     throw error;
   }
 }

@@ -6,6 +6,8 @@
  */
 
 import { SpecterError } from '../errors.js';
+import { startThread } from '../start.js';
+import { reportFailure, WORDS } from './crew.js';
 import { startModule } from './modules.js';
 
 /** @import { Exports } from './modules.js' */
@@ -25,12 +27,6 @@ const USUAL_THREADS = 8;
 
 /** Milliseconds in which a thread has to come to work. */
 const START = 10_000;
-
-/** Words of the memory that threads wait in. */
-export const WORDS = { calls: 0, work: 1, left: 2, count: 3 };
-
-/** Where in the work the address of the word for failures is; `kernels/src/crew.rs`. */
-const FAILED = 3;
 
 /** @implements {Processor} */
 export class CpuProcessor {
@@ -82,7 +78,7 @@ export class CpuProcessor {
     this.firstAddress += count * STACK;
     if (!this.grow(this.firstAddress)) return;
     const come = Array.from({ length: count }, async (_, index) => {
-      const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+      const worker = startThread();
       /** @type {ToThread} */
       const message = {
         module, memory: this.#memory, words: this.#words, thread: index + 1, stack: stacks + (index + 1) * STACK,
@@ -185,15 +181,4 @@ function makeMemory(shared) {
       if (maximum < 8192) throw new SpecterError('out-of-memory', 'The browser has no memory that threads can share. The option threads: 1 does without.', { cause: error });
     }
   }
-}
-
-/**
- * Tells threads not to wait for one that has failed.
- *
- * @param {WebAssembly.Memory} memory
- * @param {number} work
- */
-export function reportFailure(memory, work) {
-  const [failed] = new Uint32Array(memory.buffer, work + FAILED * 4, 1);
-  Atomics.store(new Int32Array(memory.buffer, failed, 1), 0, 1);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { reportFailure, WORDS } from './processor.js';
+import { reportFailure, WORDS } from './crew.js';
 
 /** @import { Exports } from './modules.js' */
 
