@@ -138,7 +138,6 @@ export class LocalEngine {
   #fails({ code, message }) {
     if (code === 'device-lost' && ++this.#losses >= LOSSES) this.#givenUp = `The GPU was lost ${this.#losses} times.`;
     if (code === 'webgpu-unavailable') this.#givenUp = message;
-    if (this.#givenUp) console.warn(`specter-web goes on on the CPU. ${this.#givenUp}`);
     return code === 'device-lost' || code === 'webgpu-unavailable';
   }
 
@@ -147,7 +146,11 @@ export class LocalEngine {
    * @returns {Promise<Choice>}
    */
   async #choose({ options }) {
-    return this.#givenUp ? { kind: 'wasm', reason: this.#givenUp } : chooseDevice(options.device);
+    /** @type {Choice} */
+    const choice = this.#givenUp ? { kind: 'wasm', reason: this.#givenUp } : await chooseDevice(options.device);
+    const goesOver = choice.kind === 'wasm' && (this.#losses > 0 || this.#givenUp);
+    if (goesOver) console.warn(`specter-web goes on on the CPU. ${choice.reason}`);
+    return choice;
   }
 
   /**
@@ -163,7 +166,7 @@ export class LocalEngine {
         return undefined;
       case 'loadAdapter':
         await loadAdapter(engine, call.name, call.place, this.#store, context);
-        adapters.push([call.name, call.place]);
+        adapters.splice(0, Infinity, ...adapters.filter(([name]) => name !== call.name), [call.name, call.place]);
         return undefined;
       case 'unloadAdapter':
         engine.unloadAdapter(call.name);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { startFromElsewhere } from './elsewhere.js';
 import { SpecterError } from './errors.js';
 
 /**
@@ -39,31 +40,4 @@ export function startWorker() {
       { cause },
     );
   }
-}
-
-/**
- * A worker for a thread of the CPU.
- *
- * @returns {Worker}
- */
-export function startThread() {
-  return startFromElsewhere('cpu/thread.js') ?? new Worker(new URL('./cpu/thread.js', import.meta.url), { type: 'module' });
-}
-
-/**
- * A page may not start a worker from another origin, such as a package CDN (browsers differ in whether that throws),
- * but its own worker may import from there. Bundlers that rewrite `import.meta.url` to the file's place on disk are
- * not meant; nor is this written with `new URL`, which they would take for a second worker.
- *
- * @param {string} script
- * @returns {Worker | null} nothing where the package is of the page's own origin
- */
-function startFromElsewhere(script) {
-  const here = import.meta.url;
-  if (!/^https?:/.test(here) || new URL(here).origin === location.origin) return null;
-  const code = `import ${JSON.stringify(here.replace(/[^/]*$/, script))};`;
-  const address = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
-  const worker = new Worker(address, { type: 'module' });
-  worker.addEventListener('message', () => URL.revokeObjectURL(address), { once: true });
-  return worker;
 }

@@ -74,7 +74,7 @@ impl Kernel for Attention {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes the columns of its head, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
         let (document, head) = ((chunk / self.heads) as usize, (chunk % self.heads) as usize);
         let head_size = self.head_size as usize;
         // SAFETY: as said above.
@@ -84,6 +84,9 @@ impl Kernel for Attention {
             (starts, memory.read::<f32>(self.keys + starts[0] * self.key_width * 4, count as usize))
         };
         let tokens = (starts[1] - starts[0]) as usize;
+        if tokens == 0 {
+            return;
+        }
         let [key_space, value_space, score_space] = self.scratch();
         let (scratch, _) = scratch.as_chunks_mut::<LANES>();
         let (key_panels, rest) = scratch.split_at_mut(key_space);

@@ -40,7 +40,12 @@ pub trait Kernel: NoUninit + AnyBitPattern {
     }
 
     /// Computes one part.
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]);
+    ///
+    /// # Safety
+    ///
+    /// As [`Memory`] says: nobody writes what it reads, nor reads or writes what it writes, before it has ended.
+    #[expect(unsafe_code, reason = "the parameters say who writes where")]
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]);
 }
 
 /// Calls something with the kernel that a command is for. A number that stands for none has no parts.
@@ -117,8 +122,14 @@ impl Command {
     }
 
     /// Computes one part.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kernel::run`].
     #[inline(always)]
-    pub fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
-        with_kernel!(self, kernel => kernel.run(s, chunk, memory, scratch), else ());
+    #[expect(unsafe_code, reason = "the parameters say who writes where")]
+    pub unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
+        // SAFETY: as the caller says.
+        with_kernel!(self, kernel => unsafe { kernel.run(s, chunk, memory, scratch) }, else ());
     }
 }

@@ -33,13 +33,18 @@ pub struct Work {
 
 impl Work {
     /// The part of one thread, by its number from 0 on. Says whether all went well.
+    ///
+    /// # Safety
+    ///
+    /// No command writes what another chunk of it reads or writes; nothing else is done with the memory until all threads
+    /// have come back; and no two threads have the same number.
     #[inline(always)]
     #[must_use]
     #[expect(
         unsafe_code,
         reason = "nobody writes commands while they are done, and each thread has scratch memory of its own"
     )]
-    pub fn join<S: Simd>(&self, s: S, memory: &Memory, thread: u32) -> bool {
+    pub unsafe fn join<S: Simd>(&self, s: S, memory: &Memory, thread: u32) -> bool {
         // SAFETY: as said above.
         let (commands, scratch) = unsafe {
             (
@@ -56,7 +61,8 @@ impl Work {
                 if chunk >= chunks {
                     break;
                 }
-                command.run(s, chunk, memory, scratch);
+                // SAFETY: as the caller says, and all commands before this one are finished.
+                unsafe { command.run(s, chunk, memory, scratch) };
                 finished.fetch_add(1, Ordering::Release);
             }
             while finished.load(Ordering::Acquire) < chunks {

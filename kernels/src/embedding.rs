@@ -66,7 +66,7 @@ impl Kernel for Embedding {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes its own rows, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, _: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, _: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let first = chunk as usize * ROWS;
         let width = self.width as usize;
         for row in first..(first + ROWS).min(self.rows as usize) {

@@ -44,7 +44,7 @@ impl Kernel for Gate {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes one number, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let eights = self.width as usize / LANES;
         // SAFETY: as said above.
         let (starts, weight, output) = unsafe {
@@ -99,7 +99,7 @@ impl Kernel for ApplyGate {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes its own rows, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let first = chunk * ROWS as u32;
         let eights = self.width as usize / LANES;
         for row in first..(first + ROWS as u32).min(self.rows) {

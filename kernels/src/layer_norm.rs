@@ -44,7 +44,7 @@ impl Kernel for LayerNorm {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes its own rows, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let first = chunk as usize * ROWS;
         let eights = self.width as usize / LANES;
         let count = eights as f32 * LANES as f32;

@@ -93,7 +93,7 @@ impl Kernel for Linear {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "nobody writes what this reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, scratch: &mut [f32]) {
         let panel_chunks = self.panels().div_ceil(PANELS as u32);
         let first_row = (chunk / panel_chunks) as usize * ROWS;
         let first_panel = (chunk % panel_chunks) as usize * PANELS;

@@ -41,7 +41,7 @@ impl Memory {
         Self { base, bytes }
     }
 
-    /// Where so many values begin; dangling, but aligned, for none.
+    /// Where so many values begin.
     #[inline(always)]
     fn place<T: Pod>(&self, at: Address, count: usize) -> *mut T {
         let at = at as usize;

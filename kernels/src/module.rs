@@ -39,5 +39,6 @@ pub extern "C" fn join(work: Address, thread: u32) -> bool {
     let memory = unsafe { Memory::new(base, bytes) };
     // SAFETY: nobody writes it while it is done.
     let work = unsafe { memory.read::<Work>(work, 1) };
-    work.first().is_some_and(|work| work.join(Wasm, &memory, thread))
+    // SAFETY: whoever calls this has recorded the commands, and numbers the threads.
+    work.first().is_some_and(|work| unsafe { work.join(Wasm, &memory, thread) })
 }

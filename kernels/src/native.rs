@@ -103,18 +103,22 @@ impl Native {
     }
 
     /// Does the [`Work`] at an address.
-    pub fn execute(&mut self, work: Address) {
+    ///
+    /// # Safety
+    ///
+    /// No command writes what another chunk of it reads or writes.
+    #[expect(unsafe_code, reason = "threads share the memory")]
+    pub unsafe fn execute(&mut self, work: Address) {
         let all: &mut [u8] = bytemuck::cast_slice_mut(&mut self.memory);
-        #[expect(unsafe_code, reason = "threads share the memory")]
         // SAFETY: the memory is not touched in any other way until all threads have ended, and begins at a line.
         let memory = unsafe { Memory::new(all.as_mut_ptr(), all.len()) };
-        #[expect(unsafe_code, reason = "nobody writes it while it is done")]
-        // SAFETY: as said.
+        // SAFETY: nobody writes it while it is done.
         let work = unsafe { memory.read::<Work>(work, 1) }[0];
         let instructions = self.instructions;
         let join = |thread| {
             let _guard = Guard { memory: &memory, work };
-            instructions.join(&work, &memory, thread);
+            // SAFETY: as the caller says; each thread has its number, and all have ended when this returns.
+            unsafe { instructions.join(&work, &memory, thread) };
         };
         thread::scope(|scope| {
             for thread in 1..self.threads {
@@ -162,17 +166,26 @@ impl Instructions {
         }
     }
 
-    fn join(self, work: &Work, memory: &Memory, thread: u32) -> bool {
+    /// # Safety
+    ///
+    /// As for [`Work::join`].
+    #[expect(
+        unsafe_code,
+        reason = "threads share the memory, and each of the instructions was found in this processor"
+    )]
+    unsafe fn join(self, work: &Work, memory: &Memory, thread: u32) -> bool {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,avxvnni")]
-        fn with_avx_vnni(s: AvxVnni, work: &Work, memory: &Memory, thread: u32) -> bool {
-            work.join(s, memory, thread)
+        unsafe fn with_avx_vnni(s: AvxVnni, work: &Work, memory: &Memory, thread: u32) -> bool {
+            // SAFETY: as the caller says.
+            unsafe { work.join(s, memory, thread) }
         }
 
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
-        fn with_avx2(s: Avx2, work: &Work, memory: &Memory, thread: u32) -> bool {
-            work.join(s, memory, thread)
+        unsafe fn with_avx2(s: Avx2, work: &Work, memory: &Memory, thread: u32) -> bool {
+            // SAFETY: as the caller says.
+            unsafe { work.join(s, memory, thread) }
         }
 
         #[cfg_attr(
@@ -186,7 +199,8 @@ impl Instructions {
             // SAFETY: as said above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(s) => unsafe { with_avx2(s, work, memory, thread) },
-            Self::Portable(s) => work.join(s, memory, thread),
+            // SAFETY: as the caller says.
+            Self::Portable(s) => unsafe { work.join(s, memory, thread) },
         }
     }
 }

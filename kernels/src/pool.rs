@@ -40,7 +40,7 @@ impl Kernel for Pool {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes its own row, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let eights = self.width as usize / LANES;
         // SAFETY: as said above.
         let (first, end) = unsafe {

@@ -39,7 +39,7 @@ impl Kernel for Quantize {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "a chunk writes its own rows, and nobody writes what it reads")]
-    fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
+    unsafe fn run<S: Simd>(&self, s: S, chunk: u32, memory: &Memory, _: &mut [f32]) {
         let first = chunk as usize * ROWS;
         let count = (self.rows as usize - first).min(ROWS);
         let width = self.width as usize;

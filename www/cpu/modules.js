@@ -16,6 +16,12 @@ const MODULES = {
   relaxedThreads: () => new URL('../wasm/cpu_relaxed_threads.wasm', import.meta.url),
 };
 
+/** Pages of a memory at first, more than a module asks for. */
+export const FIRST_PAGES = 32;
+
+/** Pages of a memory at last. The bytes of one more would not fit into 32 bits. */
+export const MOST_PAGES = 65_535;
+
 /** What a module says of itself where its integer products are not exact on this processor. */
 const INEXACT = 3;
 
@@ -27,33 +33,48 @@ const INEXACT = 3;
  * @property {WebAssembly.Global} __stack_pointer
  */
 
-/**
- * Functions of one instruction each, which only a browser that has it takes for valid: `i8x16.splat`, and
- * `i32x4.relaxed_dot_i8x16_i7x16_add_s`.
- */
+/** Of `(i32, i32) -> i32`, exported as `f`. */
 const PROBES = {
-  simd: [0x41, 0, 0xfd, 0x0f],
-  relaxed: [0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x93, 0x02],
+  // i32x4.extract_lane(i8x16.splat(x))
+  simd: [0x20, 0, 0xfd, 0x0f, 0xfd, 0x1b, 0],
+  // i32x4.extract_lane(i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(x), i8x16.splat(y), i32x4.splat(0)))
+  relaxed: [0x20, 0, 0xfd, 0x0f, 0x20, 1, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x11, 0xfd, 0x93, 0x02, 0xfd, 0x1b, 0],
 };
 
-/** @param {number[]} code */
-function isValid(code) {
-  const body = [0, ...code, 0x0b];
-  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-  const type = [1, 5, 1, 0x60, 0, 1, 0x7b];
-  return WebAssembly.validate(new Uint8Array([...header, ...type, 3, 2, 1, 0, 10, body.length + 2, 1, body.length, ...body]));
+/**
+ * @param {number[]} code
+ * @returns {((x: number, y: number) => number) | null} nothing where the browser does not know an instruction
+ */
+function probe(code) {
+  const bytes = new Uint8Array([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f,
+    3, 2, 1, 0,
+    7, 5, 1, 1, 0x66, 0, 0,
+    10, code.length + 4, 1, code.length + 2, 0, ...code, 0x0b,
+  ]);
+  if (!WebAssembly.validate(bytes)) return null;
+  return /** @type {(x: number, y: number) => number} */ (new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f);
+}
+
+/**
+ * Whether products of 8 bits are exact here: with second operands above 127 taken for positive or for negative, which is
+ * the processor's choice, but not cut at 16 bits. `kernels/src/simd/wasm.rs` asks the same, and which of the two it is.
+ */
+function hasExactProducts() {
+  const product = probe(PROBES.relaxed);
+  return product !== null && [4 * 127 * 255, -4 * 127].includes(product(127, 255));
 }
 
 /**
  * Starts the fastest module whose results are exact here.
  *
- * @param {(shared: boolean) => WebAssembly.Memory} makeMemory
- * @param {boolean} shared  whether threads will share its memory
+ * @param {WebAssembly.Memory | null} shared  the memory, if threads will share it
  * @returns {Promise<{ name: string, module: WebAssembly.Module, memory: WebAssembly.Memory, exports: Exports }>}
  * @throws {SpecterError} `wasm-unavailable` where the browser has no vector instructions
  */
-export async function startModule(makeMemory, shared) {
-  if (!isValid(PROBES.simd)) {
+export async function startModule(shared) {
+  if (!probe(PROBES.simd)) {
     throw new SpecterError(
       'wasm-unavailable',
       'This browser has no vector instructions in WebAssembly, and without WebGPU nothing else can run a model. Use a current Chrome, Edge, Safari or Firefox.',
@@ -63,11 +84,11 @@ export async function startModule(makeMemory, shared) {
     const module = await fetchModule(url, async (response) =>
       canStream(response) ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()),
     );
-    const memory = makeMemory(shared);
+    const memory = shared ?? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES });
     const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
     return { name, module, memory, exports: /** @type {Exports} */ (/** @type {unknown} */ (exports)) };
   };
-  if (isValid(PROBES.relaxed)) {
+  if (hasExactProducts()) {
     const relaxed = await start('relaxed-simd', (shared ? MODULES.relaxedThreads : MODULES.relaxed)());
     if (relaxed.exports.arithmetic() !== INEXACT) return relaxed;
   }

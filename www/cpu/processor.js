@@ -6,9 +6,9 @@
  */
 
 import { SpecterError } from '../errors.js';
-import { startThread } from '../start.js';
+import { startFromElsewhere } from '../elsewhere.js';
 import { reportFailure, WORDS } from './crew.js';
-import { startModule } from './modules.js';
+import { FIRST_PAGES, MOST_PAGES, startModule } from './modules.js';
 
 /** @import { Exports } from './modules.js' */
 /** @import { Processor } from '../wasm/specter_web.js' */
@@ -16,8 +16,6 @@ import { startModule } from './modules.js';
 
 const PAGE = 65_536;
 
-/** Pages of a memory at first; a module asks for a few. */
-const FIRST_PAGES = 32;
 
 /** Bytes of a thread's stack, as much as a module reserves for its own. */
 const STACK = 65_536;
@@ -54,13 +52,14 @@ export class CpuProcessor {
   }
 
   /**
-   * @param {number} [threads]  at most so many; default as many as the processor has, up to 8
+   * @param {number} [most]  threads that are started, at most and never more than the processor runs at a time
    * @returns {Promise<CpuProcessor>}
    * @throws {SpecterError} `wasm-unavailable`, `network`, `internal`
    */
-  static async start(threads = Math.min(navigator.hardwareConcurrency || 1, USUAL_THREADS)) {
-    const shared = threads > 1 && globalThis.crossOriginIsolated === true;
-    const started = await startModule(makeMemory, shared);
+  static async start(most = USUAL_THREADS) {
+    const threads = Math.min(most, navigator.hardwareConcurrency || 1);
+    const shared = threads > 1 && globalThis.crossOriginIsolated === true ? makeSharedMemory() : null;
+    const started = await startModule(shared);
     const processor = new CpuProcessor(started);
     if (shared) await processor.#startThreads(started.module, threads - 1);
     return processor;
@@ -78,7 +77,8 @@ export class CpuProcessor {
     this.firstAddress += count * STACK;
     if (!this.grow(this.firstAddress)) return;
     const come = Array.from({ length: count }, async (_, index) => {
-      const worker = startThread();
+      const worker = startFromElsewhere('cpu/thread.js')
+        ?? new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
       /** @type {ToThread} */
       const message = {
         module, memory: this.#memory, words: this.#words, thread: index + 1, stack: stacks + (index + 1) * STACK,
@@ -133,10 +133,10 @@ export class CpuProcessor {
    */
   execute(work) {
     const words = this.#words;
-    const helpers = this.#workers.length;
-    if (helpers > 0) {
-      Atomics.store(words, WORDS.left, 0);
+    const alone = this.#workers.length === 0;
+    if (!alone) {
       Atomics.store(words, WORDS.work, work);
+      Atomics.store(words, WORDS.open, 1);
       Atomics.add(words, WORDS.calls, 1);
       Atomics.notify(words, WORDS.calls);
     }
@@ -145,10 +145,13 @@ export class CpuProcessor {
       if (!this.#exports.join(work, 0)) trap = new Error('in a thread');
     } catch (error) {
       trap = error;
-      if (helpers > 0) reportFailure(this.#memory, work);
+      if (!alone) reportFailure(this.#memory, work);
     }
-    // What they read must not change until all have left.
-    while (helpers > 0 && Atomics.load(words, WORDS.left) < helpers);
+    if (!alone) {
+      Atomics.store(words, WORDS.open, 0);
+      // What they read must not change until all have left.
+      while (Atomics.load(words, WORDS.inside) > 0);
+    }
     if (trap) {
       throw new SpecterError('internal', `A kernel stopped (${trap}). Load the model again to go on; this is a defect worth reporting.`, { cause: trap });
     }
@@ -168,17 +171,16 @@ export class CpuProcessor {
 }
 
 /**
- * A memory that may grow to all that can be addressed, or to as much as the browser promises.
- *
- * @param {boolean} shared
+ * A memory that may grow to all that can be addressed, or to as much as the browser promises; nothing where it promises
+ * none.
  */
-function makeMemory(shared) {
-  if (!shared) return new WebAssembly.Memory({ initial: FIRST_PAGES });
-  for (let maximum = 65_536; ; maximum /= 2) {
+function makeSharedMemory() {
+  for (let maximum = MOST_PAGES; maximum > 8192; maximum = Math.floor(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: FIRST_PAGES, maximum, shared });
-    } catch (error) {
-      if (maximum < 8192) throw new SpecterError('out-of-memory', 'The browser has no memory that threads can share. The option threads: 1 does without.', { cause: error });
+      return new WebAssembly.Memory({ initial: FIRST_PAGES, maximum, shared: true });
+    } catch {
+      // Less, then.
     }
   }
+  return null;
 }

@@ -22,12 +22,22 @@ addEventListener('message', ({ data }) => {
   for (let calls = 0; ; ) {
     Atomics.wait(words, WORDS.calls, calls);
     calls = Atomics.load(words, WORDS.calls);
-    const work = Atomics.load(words, WORDS.work);
-    try {
-      exports.join(work, thread);
-    } catch {
-      reportFailure(memory, work);
-    }
-    Atomics.add(words, WORDS.left, 1);
+    Atomics.add(words, WORDS.inside, 1);
+    if (Atomics.load(words, WORDS.open) === 1) join(exports, memory, Atomics.load(words, WORDS.work) >>> 0, thread);
+    Atomics.sub(words, WORDS.inside, 1);
   }
 }, { once: true });
+
+/**
+ * @param {Exports} exports
+ * @param {WebAssembly.Memory} memory
+ * @param {number} work
+ * @param {number} thread
+ */
+function join(exports, memory, work, thread) {
+  try {
+    exports.join(work, thread);
+  } catch {
+    reportFailure(memory, work);
+  }
+}

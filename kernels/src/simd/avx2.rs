@@ -92,14 +92,14 @@ macro_rules! floats {
 
         #[inline(always)]
         fn min(self, x: __m256, y: __m256) -> __m256 {
-            // SAFETY: as above.
-            unsafe { _mm256_min_ps(x, y) }
+            // SAFETY: as above. Of NaN and a number it is the second one.
+            unsafe { _mm256_min_ps(y, x) }
         }
 
         #[inline(always)]
         fn max(self, x: __m256, y: __m256) -> __m256 {
-            // SAFETY: as above.
-            unsafe { _mm256_max_ps(x, y) }
+            // SAFETY: as above. Of NaN and a number it is the second one.
+            unsafe { _mm256_max_ps(y, x) }
         }
 
         #[inline(always)]

@@ -131,9 +131,9 @@ pub trait Simd: Copy {
     fn div(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
     /// `x · y + z`, rounded once or twice.
     fn mul_add(self, x: Self::Floats, y: Self::Floats, z: Self::Floats) -> Self::Floats;
-    /// The smaller of two; of a number and NaN either.
+    /// The smaller of two; NaN where the first one is.
     fn min(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
-    /// The larger of two; of a number and NaN either.
+    /// The larger of two; NaN where the first one is.
     fn max(self, x: Self::Floats, y: Self::Floats) -> Self::Floats;
     /// `|x|`.
     fn abs(self, x: Self::Floats) -> Self::Floats;

@@ -70,12 +70,12 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn min(self, x: [f32; LANES], y: [f32; LANES]) -> [f32; LANES] {
-        both(x, y, f32::min)
+        both(x, y, |x, y| if y < x { y } else { x })
     }
 
     #[inline(always)]
     fn max(self, x: [f32; LANES], y: [f32; LANES]) -> [f32; LANES] {
-        both(x, y, f32::max)
+        both(x, y, |x, y| if x < y { y } else { x })
     }
 
     #[inline(always)]

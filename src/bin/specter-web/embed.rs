@@ -48,7 +48,7 @@ pub(crate) struct Embed {
     /// cls or mean; without it, what the preset or the model's files say.
     #[arg(long)]
     pooling: Option<String>,
-    /// Threads of the CPU; without it, as many as it has.
+    /// Threads of the CPU, at most; without it, as many as it has.
     #[arg(long)]
     threads: Option<usize>,
     /// Scale vectors to length 1, or not; without it, what the preset or the model's files say.
@@ -132,8 +132,8 @@ impl Embed {
     }
 
     fn run_on_cpu(self) -> anyhow::Result<()> {
-        let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let native = Native::new(None, self.threads.unwrap_or_else(available));
+        let available = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let native = Native::new(None, self.threads.map_or(available, |most| most.min(available)));
         let native = native.context("this processor has no instructions")?;
         pollster::block_on(self.run_on(Cpu::new(native), cpu::TOKEN_BUDGET))
     }

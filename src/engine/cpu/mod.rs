@@ -45,6 +45,8 @@ pub struct Cpu<P> {
     space: Space,
     /// Bytes of weights.
     weights: Rc<Cell<u64>>,
+    /// How long the memory has become.
+    length: u64,
     tables: Option<Tables>,
     commands: Vec<Command>,
     /// What each thread needs for itself.
@@ -151,6 +153,7 @@ impl<P: Processor> Cpu<P> {
             processor,
             traits,
             weights: Rc::default(),
+            length: 0,
             tables: None,
             commands: Vec::new(),
             scratch_bytes: 0,
@@ -175,11 +178,17 @@ impl<P: Processor> Cpu<P> {
 
     /// Sees to it that the memory is as long as has been taken of it.
     fn grow(&mut self, what: impl FnOnce() -> String) -> Result<()> {
-        if self.processor.grow(self.space.end()) { Ok(()) } else { Err(Error::OutOfMemory { what: what() }) }
+        let length = self.space.end();
+        if !self.processor.grow(length) {
+            return Err(Error::OutOfMemory { what: what() });
+        }
+        self.length = self.length.max(length);
+        Ok(())
     }
 
     /// A place for weights.
     fn region(&mut self, bytes: usize) -> Result<Region> {
+        let bytes = bytes as u64;
         // Weights are written at once, and commands that are recorded by now run later.
         let place =
             if self.commands.is_empty() { self.space.take(bytes) } else { self.space.take_behind(bytes) };
@@ -200,7 +209,7 @@ impl<P: Processor> Cpu<P> {
             (RowsOf::Tokens, Some(tables)) => tables.tokens,
             (RowsOf::Documents, Some(tables)) => tables.documents,
         };
-        let values = self.space.take(count * width * 4);
+        let values = self.space.take(size_of_rows(count, width, 4));
         Rows(Rc::new(RowsPlace { of, count, width, values, rounded: RefCell::new(None) }))
     }
 
@@ -216,8 +225,8 @@ impl<P: Processor> Cpu<P> {
         if let Some(rounded) = &*rows.0.rounded.borrow() {
             return Rc::clone(rounded);
         }
-        let integers = self.space.take(count * width * self.traits.arithmetic.bytes());
-        let scales = self.space.take(count * width / GROUP * 4);
+        let integers = self.space.take(size_of_rows(count, width, self.traits.arithmetic.bytes()));
+        let scales = self.space.take(size_of_rows(count, width / GROUP, 4));
         self.record(kernels::quantize::Quantize {
             input: rows.address(),
             integers: integers.address(),
@@ -276,6 +285,14 @@ impl<P: Processor> Cpu<P> {
         output
     }
 
+    /// What kernels look up, written before any command runs.
+    fn table(&mut self, bytes: &[u8]) -> Result<Place> {
+        let place = self.space.take(bytes.len() as u64);
+        self.grow(|| format!("a table of {} bytes", bytes.len()))?;
+        self.processor.write(place.address(), bytes);
+        Ok(place)
+    }
+
     fn tables(&self) -> (Address, u32) {
         let tables = self.tables.as_ref();
         tables.map_or((0, 0), |tables| (tables.starts.address(), tables.documents as u32))
@@ -286,6 +303,11 @@ impl Rows {
     fn address(&self) -> Address {
         self.0.values.address()
     }
+}
+
+/// The bytes of rows, which may be more than this program can address.
+fn size_of_rows(count: usize, width: usize, bytes: usize) -> u64 {
+    count as u64 * width as u64 * bytes as u64
 }
 
 fn name_of<K: Kernel>(_: &K) -> &'static str {
@@ -394,12 +416,8 @@ impl<P: Processor> Backend for Cpu<P> {
             bytemuck::cast_slice(&batch.document_of_row()),
             bytemuck::cast_slice(&batch.starts),
         ]
-        .map(|bytes: &[u8]| (self.space.take(bytes.len()), bytes.to_vec()));
-        self.grow(|| format!("a batch of {} tokens", batch.tokens()))?;
-        let [ids, document_of_row, starts] = [ids, document_of_row, starts].map(|(place, bytes)| {
-            self.processor.write(place.address(), &bytes);
-            place
-        });
+        .map(|bytes| self.table(bytes));
+        let (ids, document_of_row, starts) = (ids?, document_of_row?, starts?);
         let lengths = (0..batch.documents()).map(|document| batch.rows(document).len());
         self.tables = Some(Tables {
             tokens: batch.tokens(),
@@ -576,9 +594,9 @@ impl<P: Processor> Backend for Cpu<P> {
         // Commands, the progress of each, the word for failures, and the work itself.
         let (progress, failed) = (commands.len(), commands.len() + count * 8);
         let work = (failed + 4).next_multiple_of(ALIGNMENT);
-        let list = self.space.take_behind(work + size_of::<Work>());
+        let list = self.space.take_behind((work + size_of::<Work>()) as u64);
         let scratch_bytes = self.scratch_bytes.next_multiple_of(ALIGNMENT);
-        let scratch = self.space.take_behind(scratch_bytes * threads);
+        let scratch = self.space.take_behind(scratch_bytes as u64 * threads as u64);
 
         let mut bytes = commands.to_vec();
         self.commands.clear();
@@ -638,6 +656,6 @@ impl<P: Processor> Backend for Cpu<P> {
 
     fn memory(&self) -> MemoryInfo {
         let weights = self.weights.get();
-        MemoryInfo { weights, activations: self.space.end().saturating_sub(weights) }
+        MemoryInfo { weights, activations: self.length.saturating_sub(weights) }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::array;
 
+use bytemuck::Pod;
 use half::f16;
 use specter_web_kernels::Arithmetic;
 use specter_web_kernels::linear::{Format, Group};
@@ -12,6 +13,8 @@ use crate::weights::format::{GROUP, level};
 
 /// 16 levels as integers of 8 bits: this many of them are the unit that the levels are 1024ths of.
 const LEVELS_IN_8_BITS: f32 = 11.0;
+
+const _: () = assert!(GROUP == specter_web_kernels::quantize::GROUP);
 
 /// How the rows of a block are kept: integers of 4 bits become ones of 8.
 pub(super) fn format(weights: crate::weights::Format) -> Format {
@@ -35,8 +38,8 @@ pub(super) fn panel_bytes(format: Format, inputs: usize) -> usize {
 /// Rows of a matrix of so many columns as panels; what is missing in the last one is zero.
 pub(super) fn panels(block: Block, columns: usize, arithmetic: Arithmetic) -> Vec<u8> {
     match block {
-        Block::F32(values) => bytemuck::cast_slice(&interleaved(&values, columns)).to_vec(),
-        Block::F16(values) => bytemuck::cast_slice(&interleaved(&values, columns)).to_vec(),
+        Block::F32(values) => interleaved(&values, columns),
+        Block::F16(values) => interleaved(&values, columns),
         Block::Q8 { quants, scales } => groups(&quants, &scales, columns, 1.0, arithmetic),
         Block::Q4 { quants, scales } => {
             let quants: Vec<i8> = quants
@@ -50,12 +53,12 @@ pub(super) fn panels(block: Block, columns: usize, arithmetic: Arithmetic) -> Ve
 }
 
 /// For each 8 rows, for each column, the values of the 8 rows.
-fn interleaved<T: Copy + Default>(values: &[T], columns: usize) -> Vec<T> {
-    let mut out = Vec::with_capacity(values.len().next_multiple_of(LANES * columns));
+fn interleaved<T: Pod>(values: &[T], columns: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(values.len().next_multiple_of(LANES * columns) * size_of::<T>());
     for rows in values.chunks(LANES * columns) {
         for column in 0..columns {
-            let value = |row: usize| rows.get(row * columns + column).copied().unwrap_or_default();
-            out.extend(array::from_fn::<_, LANES, _>(value));
+            let value = |row: usize| rows.get(row * columns + column).copied().unwrap_or_else(T::zeroed);
+            out.extend_from_slice(bytemuck::cast_slice(&array::from_fn::<_, LANES, _>(value)));
         }
     }
     out
@@ -101,7 +104,7 @@ mod tests {
     fn a_panel_holds_eight_outputs_of_each_input() {
         // Value 10 · row + column.
         let values: Vec<u32> = (0..12).flat_map(|row| (0..4).map(move |column| row * 10 + column)).collect();
-        let packed = interleaved(&values, 4);
+        let packed: Vec<u32> = bytemuck::pod_collect_to_vec(&interleaved(&values, 4));
         assert_eq!(packed[..8], [0, 10, 20, 30, 40, 50, 60, 70]);
         assert_eq!(packed[8..10], [1, 11]);
         assert_eq!(packed[32..40], [80, 90, 100, 110, 0, 0, 0, 0]);

@@ -41,18 +41,18 @@ impl Space {
     }
 
     /// Takes the first place that is large enough.
-    pub(super) fn take(&self, bytes: usize) -> Place {
+    pub(super) fn take(&self, bytes: u64) -> Place {
         self.take_from(0, bytes)
     }
 
     /// Takes a place behind all that were taken since [`Space::watch`].
-    pub(super) fn take_behind(&self, bytes: usize) -> Place {
+    pub(super) fn take_behind(&self, bytes: u64) -> Place {
         let mark = self.0.borrow().mark;
         self.take_from(mark, bytes)
     }
 
-    fn take_from(&self, least: u64, bytes: usize) -> Place {
-        let bytes = (bytes.max(1) as u64).next_multiple_of(ALIGNMENT as u64);
+    fn take_from(&self, least: u64, bytes: u64) -> Place {
+        let bytes = bytes.max(1).next_multiple_of(ALIGNMENT as u64);
         let mut places = self.0.borrow_mut();
         let fits = |(&start, &free): (&u64, &u64)| {
             let from = start.max(least);
@@ -137,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_two_places_overlap_and_all_come_back(steps in prop::collection::vec((0_usize..400, 0_usize..8), 1..80)) {
+        fn no_two_places_overlap_and_all_come_back(steps in prop::collection::vec((0_u64..400, 0_usize..8), 1..80)) {
             let space = Space::new(100);
             let mut taken: Vec<Place> = Vec::new();
             for (bytes, index) in steps {
