@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
-import { BROWSER, distance, openPage, stage, workersOf } from './stage.mjs';
+import { BROWSER, DEVICES, distance, stage, workersOf } from './stage.mjs';
 
 const set = stage();
 const TINY = '/fixtures/tiny-bert/';
@@ -13,18 +13,24 @@ function assertFailure(failure, code, says) {
   assert.match(String(failure.message), says);
 }
 
-describe(`calls on a loaded model, in ${BROWSER}`, () => {
+for (const device of DEVICES) describe(`calls on a model that is loaded on ${device}, in ${BROWSER}`, () => {
   before(() =>
-    set.page.evaluate(async (tiny) => {
-      // A small budget makes many batches of a long list.
-      globalThis.tiny = await Specter.load(tiny, { dtype: 'f32', tokenBudget: 64, adapters: { one: `${tiny}adapters/seq_bn/` } });
-      globalThis.many = Array.from({ length: 120 }, (_, i) => `paper number ${i} on the structure of protein and climate`);
-    }, TINY),
+    set.page.evaluate(
+      async (tinyFolder, device) => {
+        // A small budget makes many batches of a long list.
+        const options = { device, dtype: 'f32', tokenBudget: 64, adapters: { one: `${tinyFolder}adapters/seq_bn/` } };
+        globalThis.tiny = await Specter.load(tinyFolder, options);
+        globalThis.many = Array.from({ length: 120 }, (_, i) => `paper number ${i} on the structure of protein and climate`);
+      },
+      TINY,
+      device,
+    ),
   );
 
-  test('it runs on WebGPU, in a worker of its own', async () => {
+  test('it runs there, in a worker of its own', async () => {
     const info = await set.page.evaluate(() => tiny.info());
-    assert.equal(info.device.kind, 'webgpu');
+    assert.equal(info.device.kind, device);
+    assert.equal(info.device.reason, `It was asked for by device: '${device}'.`);
     assert.deepEqual(info.adapters, ['one']);
     assert.equal(await workersOf(set.page, 1), 1);
   });
@@ -156,27 +162,35 @@ describe(`calls on a loaded model, in ${BROWSER}`, () => {
   });
 
   test('the worker and the page compute the same', async () => {
-    const { inWorker, inPage, device } = await set.page.evaluate(async (tinyFolder) => {
-      const here = await Specter.load(tinyFolder, { dtype: 'f32', worker: false });
-      const texts = many.slice(0, 5);
-      const inPage = rowsOf(await here.embed(texts));
-      const device = here.info().device;
-      await here.dispose();
-      return { inPage, device, inWorker: rowsOf(await tiny.embed(texts)) };
-    }, TINY);
-    assert.equal(device.kind, 'webgpu');
+    const { inWorker, inPage, kind } = await set.page.evaluate(
+      async (tinyFolder, device) => {
+        const here = await Specter.load(tinyFolder, { device, dtype: 'f32', worker: false });
+        const texts = many.slice(0, 5);
+        const inPage = rowsOf(await here.embed(texts));
+        const { kind } = here.info().device;
+        await here.dispose();
+        return { inPage, kind, inWorker: rowsOf(await tiny.embed(texts)) };
+      },
+      TINY,
+      device,
+    );
+    assert.equal(kind, device);
     assert.ok(distance(inWorker, inPage) <= 1e-5);
   });
 
   test('two models live side by side, and the end of one is not the end of the other', async () => {
-    const dims = await set.page.evaluate(async (tinyFolder) => {
-      const other = await Specter.load(tinyFolder, { dtype: 'q8' });
-      const both = Promise.all([other.embed(['x', 'y']), tiny.embed(['z'])]);
-      const dims = (await both).map(({ dims }) => dims);
-      await other.dispose();
-      dims.push((await tiny.embed(['x'])).dims);
-      return dims;
-    }, TINY);
+    const dims = await set.page.evaluate(
+      async (tinyFolder, device) => {
+        const other = await Specter.load(tinyFolder, { device, dtype: 'q8' });
+        const both = Promise.all([other.embed(['x', 'y']), tiny.embed(['z'])]);
+        const dims = (await both).map(({ dims }) => dims);
+        await other.dispose();
+        dims.push((await tiny.embed(['x'])).dims);
+        return dims;
+      },
+      TINY,
+      device,
+    );
     assert.deepEqual(dims, [[2, 32], [1, 32], [1, 32]]);
     assert.equal(await workersOf(set.page, 1), 1);
   });
@@ -198,22 +212,23 @@ describe(`calls on a loaded model, in ${BROWSER}`, () => {
   });
 });
 
-describe(`an abort during load, in ${BROWSER}`, () => {
+for (const device of DEVICES) describe(`an abort during a load on ${device}, in ${BROWSER}`, () => {
   for (const worker of [true, false]) {
     test(`rejects with worker: ${worker}, and leaves nothing behind`, async () => {
       const { failure, later } = await set.page.evaluate(
-        async (tinyFolder, worker) => {
+        async (tinyFolder, device, worker) => {
           const controller = new AbortController();
           let later = 0;
           const onProgress = () => {
             if (controller.signal.aborted) later++;
             controller.abort();
           };
-          const failure = await failureOf(Specter.load(tinyFolder, { worker, signal: controller.signal, onProgress }));
+          const failure = await failureOf(Specter.load(tinyFolder, { device, worker, signal: controller.signal, onProgress }));
           await new Promise((resolve) => setTimeout(resolve, 300));
           return { failure, later };
         },
         TINY,
+        device,
         worker,
       );
       assertFailure(failure, 'aborted', /AbortSignal/);
@@ -221,20 +236,4 @@ describe(`an abort during load, in ${BROWSER}`, () => {
       assert.equal(await workersOf(set.page, 0), 0);
     });
   }
-});
-
-describe(`a page without WebGPU, in ${BROWSER}`, () => {
-  test('is told so before anything is downloaded', async () => {
-    const page = await openPage(set.browser, new URL('specter.js', set.server.url).href);
-    /** @type {string[]} */
-    const asked = [];
-    page.on('request', (request) => asked.push(request.url()));
-    const failure = await page.evaluate(async (tinyFolder) => {
-      Object.defineProperty(navigator, 'gpu', { value: undefined, configurable: true });
-      return failureOf(Specter.load(tinyFolder));
-    }, TINY);
-    assertFailure(failure, 'webgpu-unavailable', /WebGPU/);
-    assert.deepEqual(asked, []);
-    await page.close();
-  });
 });

@@ -35,8 +35,10 @@ after(async () => {
   await server?.close();
 });
 
-async function openDemo() {
+/** @param {() => void} [prepare]  runs in the page before its own scripts */
+async function openDemo(prepare = () => {}) {
   const opened = await browser.newPage();
+  await opened.evaluateOnNewDocument(prepare);
   opened.on('pageerror', (error) => complaints.push(String(error)));
   opened.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -76,7 +78,7 @@ describe(`the demo page, in ${BROWSER}`, () => {
     assert.match(await textOf('#status'), /Embedded 6 papers/);
     assert.equal((await page.$$('#matrix tbody tr')).length, 6);
     assert.equal(await textOf('#load'), 'Loaded');
-    assert.match(await textOf('#machine'), /WebGPU/);
+    assert.match(await textOf('#machine'), /CPU, 1 thread.*is software, slower than the CPU by itself.*WebAssembly/s);
     assert.ok((await page.$$('#kernel-rows tr')).length > 0);
   });
 
@@ -171,20 +173,36 @@ describe(`the demo page, in ${BROWSER}`, () => {
     assert.equal(await page.evaluate(async () => (await (await caches.open('specter-web')).keys()).length), 0);
   });
 
+  test('computes on the CPU where there is no WebGPU', async () => {
+    await page.close();
+    page = await openDemo(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
+    await page.click('#load');
+    await reach('ready');
+    assert.equal((await page.$$('#matrix tbody tr')).length, 6);
+  });
+
   test('has said nothing on the console that is an error', () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('says clearly where there is no WebGPU', async () => {
+  test('says clearly where nothing can compute', async () => {
     await page.close();
-    page = await browser.newPage();
-    await page.setViewport(DESKTOP);
-    await page.evaluateOnNewDocument(() => Object.defineProperty(navigator, 'gpu', { value: undefined }));
-    await page.goto(new URL('demo/', server.url).href);
-    await reach('no-webgpu');
-    assert.match(await textOf('#no-webgpu'), /There is no WebGPU here.*browser/s);
+    page = await openDemo(() => {
+      // In the worker, before anything else.
+      const lame = 'data:text/javascript,WebAssembly.validate = () => false';
+      const Plain = Worker;
+      globalThis.Worker = class extends Plain {
+        constructor(/** @type {URL} */ address, /** @type {WorkerOptions} */ options) {
+          const script = [lame, String(address)].map((name) => `import ${JSON.stringify(name)};`).join('');
+          super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+        }
+      };
+    });
+    await page.click('#load');
+    await reach('unable');
+    assert.match(await textOf('#unable'), /cannot run a model.*no vector instructions.*Use a current/s);
     assert.equal(await page.$eval('#load', (button) => /** @type {HTMLButtonElement} */ (button).disabled), true);
-    await picture('5-no-webgpu');
+    await picture('5-unable');
   });
 
   test('is at ease in the dark', async () => {

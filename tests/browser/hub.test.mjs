@@ -220,10 +220,13 @@ describe(`a model in blocks of some KB, in ${BROWSER}`, () => {
       const { base } = addModel(files, { files: /\.(bin|safetensors)$/, cuts: [9000, 60_000, 61_000, 120_000] });
       const { rows, steps } = await set.page.evaluate(async (base, contents) => {
         const inHere = (path) => import(new URL(path, location.href).href);
-        const [{ openHttpFile }, { default: init, Engine }] = await Promise.all([inHere('/http.js'), inHere('/wasm/specter_web.js')]);
+        const [{ openHttpFile }, { default: init, Engine }, { CpuProcessor }] = await Promise.all(
+          ['/http.js', '/wasm/specter_web.js', '/cpu/processor.js'].map(inHere),
+        );
         await init();
+        const processor = await CpuProcessor.start();
         const embedFrom = async (folder) => {
-          const engine = await Engine.load(folder, { dtype: 'f32', device: 'wasm' });
+          const engine = await Engine.load(folder, { dtype: 'f32', processor });
           const rows = rowsOf(await engine.embed(['a text'], {}));
           engine.free();
           return rows;

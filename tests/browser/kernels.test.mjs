@@ -1,4 +1,4 @@
-/** Which kernels run: each gives the same vectors, what was measured is remembered, and a page can say which it wants. */
+/** Which kernels run on a GPU: each gives the same vectors, what was measured is remembered, and a page can say which it wants. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
@@ -17,7 +17,7 @@ const MODEL = '/models/all-MiniLM-L6-v2-q8/';
 const visit = (options, papers = golden.papers.slice(0, 6)) =>
   set.page.evaluate(
     async (model, options, papers) => {
-      const specter = await Specter.load(new URL(model, location.href), { maxLength: 512, ...options });
+      const specter = await Specter.load(new URL(model, location.href), { device: 'webgpu', maxLength: 512, ...options });
       const rows = rowsOf(await specter.embed(papers));
       const info = specter.info();
       await specter.dispose();
@@ -99,7 +99,7 @@ describe(`kernels, in ${BROWSER}`, () => {
   ])) {
     test(`${what} is refused`, async () => {
       const failure = await set.page.evaluate(
-        (model, options) => failureOf(Specter.load(new URL(model, location.href), options)),
+        (model, options) => failureOf(Specter.load(new URL(model, location.href), { device: 'webgpu', ...options })),
         MODEL,
         options,
       );

@@ -211,6 +211,9 @@ describe(`what is wrong in the options of a load, in ${BROWSER}`, () => {
     ['a pooling that there is not', { pooling: 'max' }, /'cls' or 'mean'.*max/],
     ['a device that there is not', { device: 'gpu' }, /'wasm'.*gpu/],
     ['a normalize that is no boolean', { normalize: 1 }, /normalize/],
+    ...[0, -1, 1.5, '2', 'two', true, null].map((threads) => [
+      `threads that are ${JSON.stringify(threads)}`, { threads }, new RegExp(`^threads is a whole number .*at least 1; ${threads} is not\\.$`),
+    ]),
   ])) {
     test(`${what} is told before anything is downloaded`, async () => {
       const failure = await failureOf('specter2', options);
@@ -224,7 +227,7 @@ describe(`what is wrong in the options of a load, in ${BROWSER}`, () => {
     const failure = await set.page.evaluate(async (hub) => {
       const { gpu } = navigator;
       Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => null }, configurable: true });
-      const failure = await failureOf(Specter.load('specter2', { hub, worker: false }));
+      const failure = await failureOf(Specter.load('specter2', { hub, device: 'webgpu', worker: false }));
       Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
       return failure;
     }, address);

@@ -7,6 +7,7 @@
  * Nothing here skips: on a machine without a WebGPU adapter, the tests fail.
  */
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
@@ -19,17 +20,21 @@ export const BROWSER = process.env.BROWSER ?? 'chromium';
 export const SITE = process.env.SITE ?? fileURLToPath(new URL('../..', import.meta.url));
 const FIXTURES = join(SITE, 'tests/fixtures');
 
+/** What a model runs on. `auto` is the CPU in both browsers here, as their adapters are software. */
+export const DEVICES = /** @type {const} */ (['webgpu', 'wasm']);
+
 /**
  * Sets up and tears down around the tests of the calling file.
  *
  * @param {object} [options]
  * @param {string} [options.path]  page to open; by default a plain one with nothing on it but our origin
+ * @param {boolean} [options.isolate]  whether pages may share memory, with which the CPU has threads
  */
-export function stage({ path = 'specter.js' } = {}) {
+export function stage({ path = 'specter.js', isolate = false } = {}) {
   /** @type {{ server: Awaited<ReturnType<typeof serve>>, browser: import('puppeteer-core').Browser, page: import('puppeteer-core').Page }} */
   const set = /** @type {never} */ ({});
   before(async () => {
-    set.server = await serve({ root: SITE });
+    set.server = await serve({ root: SITE, isolate });
     set.browser = await launch(/** @type {never} */ (BROWSER));
     set.page = await openPage(set.browser, new URL(path, set.server.url).href);
   });
@@ -193,6 +198,20 @@ export function distance(a, b) {
  */
 export function meanCosine(a, b) {
   return a.reduce((sum, row, i) => sum + cosine(row, b[i]), 0) / a.length;
+}
+
+/**
+ * Notes which addresses servers of this process are asked for, by whomever: pages, workers and workers of workers, of
+ * which drivers do not show all.
+ *
+ * @returns {{ paths: string[], end: () => void }}
+ */
+export function watchRequests() {
+  /** @type {string[]} */
+  const paths = [];
+  const note = (/** @type {any} */ { request }) => void paths.push(request.url);
+  diagnostics.subscribe('http.server.request.start', note);
+  return { paths, end: () => void diagnostics.unsubscribe('http.server.request.start', note) };
 }
 
 /**

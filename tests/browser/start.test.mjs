@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { BROWSER, openPage, SITE, stage, workersOf } from './stage.mjs';
+import { serve } from '../../xtask/browser/serve.mjs';
+import { BROWSER, distance, openPage, SITE, stage, workersOf } from './stage.mjs';
 
 const set = stage();
 
@@ -74,12 +76,12 @@ after(() => {
 });
 
 /**
- * @param {Differences & { onOtherOrigin?: boolean }} how
+ * @param {Differences & { onOtherOrigin?: boolean, origin?: string }} how
  * @param {(page: import('puppeteer-core').Page) => Promise<void>} use
  */
-async function withPackage({ onOtherOrigin = false, ...how }, use) {
+async function withPackage({ onOtherOrigin = false, origin = set.server.url, ...how }, use) {
   differences = how;
-  const page = await openPage(set.browser, onOtherOrigin ? new URL('specter.js', set.server.url).href : address, address);
+  const page = await openPage(set.browser, onOtherOrigin ? new URL('specter.js', origin).href : address, address);
   try {
     await use(page);
   } finally {
@@ -105,10 +107,35 @@ describe(`the package, in ${BROWSER}`, () => {
       assert.deepEqual(await dimsIn(page), [1, 384]),
     ));
 
-  for (const missing of ['worker.js', 'wasm/specter_web.js', 'wasm/specter_web_bg.wasm']) {
+  test('starts its threads from another origin, too', async () => {
+    const isolated = await serve({ root: SITE, isolate: true });
+    try {
+      await withPackage({ onOtherOrigin: true, origin: isolated.url }, async (page) => {
+        const visits = await page.evaluate(async (worker) => {
+          Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 });
+          const visits = [];
+          for (const threads of [1, 2]) {
+            const specter = await Specter.load('/fixtures/tiny-bert/', { worker: worker && threads > 1, threads, dtype: 'f32' });
+            visits.push({ rows: rowsOf(await specter.embed(['a text', 'another one'])), adapter: specter.info().device.adapter });
+            await specter.dispose();
+          }
+          return visits;
+          // Firefox under a driver has trouble with workers of workers: cpu.test.mjs.
+        }, BROWSER !== 'firefox' && cpus().length > 1);
+        assert.deepEqual(visits.map(({ adapter }) => adapter), ['CPU, 1 thread', 'CPU, 2 threads']);
+        assert.equal(distance(visits[0].rows, visits[1].rows), 0);
+        assert.equal(await workersOf(page, 0), 0);
+      });
+    } finally {
+      await isolated.close();
+    }
+  });
+
+  const cpuModules = ['simd', 'simd_threads', 'relaxed', 'relaxed_threads'].map((kind) => `wasm/cpu_${kind}.wasm`);
+  for (const missing of [['worker.js'], ['wasm/specter_web.js'], ['wasm/specter_web_bg.wasm'], cpuModules]) {
     test(`says so where ${missing} is not served`, () =>
-      withPackage({ files: { [missing]: null } }, async (page) => {
-        for (const worker of missing === 'worker.js' ? [true] : [true, false]) {
+      withPackage({ files: Object.fromEntries(missing.map((path) => [path, null])) }, async (page) => {
+        for (const worker of missing.includes('worker.js') ? [true] : [true, false]) {
           const failure = await page.evaluate((worker) => failureOf(Specter.load('./x/', { worker })), worker);
           assert.equal(failure.code, 'network', failure.message);
           assert.match(failure.message, /Serve .*beside/);
