@@ -4,7 +4,8 @@
  *     SCREENSHOTS=FOLDER  also writes pictures of it there, for people to look at
  */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
@@ -25,14 +26,21 @@ let page;
 /** @type {string[]} */
 const complaints = [];
 
+/** A worker of a browser without vector instructions. @type {string} */
+let lame;
+
 before(async () => {
-  server = await serve({ root: SITE });
+  lame = mkdtempSync(join(tmpdir(), 'specter-web-'));
+  writeFileSync(join(lame, 'validate.js'), 'WebAssembly.validate = () => false;');
+  writeFileSync(join(lame, 'worker.js'), "import './validate.js'; import '/worker.js';");
+  server = await serve({ root: SITE, folders: [['/lame/', lame]] });
   browser = await launch(/** @type {never} */ (BROWSER));
   page = await openDemo();
 });
 after(async () => {
   await browser?.close();
   await server?.close();
+  rmSync(lame, { recursive: true });
 });
 
 /** @param {() => void} [prepare]  runs in the page before its own scripts */
@@ -80,6 +88,9 @@ describe(`the demo page, in ${BROWSER}`, () => {
     assert.equal(await textOf('#load'), 'Loaded');
     assert.match(await textOf('#machine'), /CPU, 1 thread.*is software, slower than the CPU by itself.*WebAssembly/s);
     assert.ok((await page.$$('#kernel-rows tr')).length > 0);
+    // A CPU is fast enough to compare while somebody types; the tests say when.
+    assert.equal(await page.$eval('#live', (box) => /** @type {HTMLInputElement} */ (box).checked), true);
+    await page.click('#live');
   });
 
   test('embeds a paper from the form by keyboard alone, and ranks the related papers first', async () => {
@@ -188,13 +199,10 @@ describe(`the demo page, in ${BROWSER}`, () => {
   test('says clearly where nothing can compute', async () => {
     await page.close();
     page = await openDemo(() => {
-      // In the worker, before anything else.
-      const lame = 'data:text/javascript,WebAssembly.validate = () => false';
       const Plain = Worker;
       globalThis.Worker = class extends Plain {
         constructor(/** @type {URL} */ address, /** @type {WorkerOptions} */ options) {
-          const script = [lame, String(address)].map((name) => `import ${JSON.stringify(name)};`).join('');
-          super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+          super(new URL('/lame/worker.js', address), options);
         }
       };
     });
