@@ -86,6 +86,8 @@ const vectors = new Map();
 /** @type {Float32Array | null} */
 let shown = null;
 let addedSoFar = 0;
+/** Whether this browser cannot run any model. */
+let unable = false;
 
 /** @param {'idle' | 'loading' | 'embedding' | 'ready' | 'failed' | 'unable'} state */
 function setState(state) {
@@ -129,7 +131,7 @@ function showAdapterNote() {
 
 function showLoadButton() {
   const isLoaded = specter !== null && loadedChoice === page.model.value && page.model.value !== 'folder';
-  page.load.disabled = loading !== null || isLoaded;
+  page.load.disabled = loading !== null || isLoaded || unable;
   page.load.textContent = isLoaded ? 'Loaded' : 'Load the model';
   page.cancel.hidden = loading === null;
 }
@@ -235,6 +237,7 @@ function fail(error, again) {
 
 /** @param {string} message */
 function showUnable(message) {
+  unable = true;
   setState('unable');
   say('');
   part('unable-reason', HTMLElement).textContent = message;
