@@ -239,52 +239,6 @@ impl<P: Processor> Cpu<P> {
         rounded
     }
 
-    /// `activation(x Wᵀ + b) + residual`, part by part.
-    fn dense(
-        &mut self,
-        input: &Rows,
-        dense: &Dense<Matrix, Region>,
-        outputs: Outputs,
-        activation: Activation,
-        residual: Option<&Rows>,
-    ) -> Rows {
-        let Matrix::Linear { outputs: all, inputs, parts } = &dense.weight else {
-            // A network never multiplies by a table.
-            return self.rows(input.0.of, 0);
-        };
-        let range = outputs.range(*all);
-        let output = self.rows(input.0.of, range.len());
-        for part in parts {
-            let (first, end) = (part.rows.start.max(range.start), part.rows.end.min(range.end));
-            if first >= end {
-                continue;
-            }
-            let rounded = (part.format == kernels::linear::Format::Groups).then(|| self.rounded(input));
-            let (input, input_scales) = match rounded.as_deref() {
-                Some([integers, scales]) => (integers.address(), scales.address()),
-                None => (input.address(), 0),
-            };
-            let panel = (first - part.rows.start) / LANES;
-            let column = ((first - range.start) * 4) as Address;
-            self.record(kernels::linear::Linear {
-                format: part.format as u32,
-                input,
-                input_scales,
-                rows: output.0.count as u32,
-                inputs: *inputs as u32,
-                weights: part.panels.address()
-                    + (panel * packing::panel_bytes(part.format, *inputs)) as Address,
-                bias: dense.bias.address() + (first * 4) as Address,
-                outputs: (end - first) as u32,
-                activation: activation.number(),
-                residual: residual.map_or(0, |residual| residual.address() + column),
-                output: output.address() + column,
-                width: range.len() as u32,
-            });
-        }
-        output
-    }
-
     /// What kernels look up, written before any command runs.
     fn table(&mut self, bytes: &[u8]) -> Result<Place> {
         let place = self.space.take(bytes.len() as u64);
@@ -470,7 +424,41 @@ impl<P: Processor> Backend for Cpu<P> {
         activation: Activation,
         residual: Option<&Rows>,
     ) -> Rows {
-        self.dense(input, dense, outputs, activation, residual)
+        let Matrix::Linear { outputs: all, inputs, parts } = &dense.weight else {
+            // A network never multiplies by a table.
+            return self.rows(input.0.of, 0);
+        };
+        let range = outputs.range(*all);
+        let output = self.rows(input.0.of, range.len());
+        for part in parts {
+            let (first, end) = (part.rows.start.max(range.start), part.rows.end.min(range.end));
+            if first >= end {
+                continue;
+            }
+            let rounded = (part.format == kernels::linear::Format::Groups).then(|| self.rounded(input));
+            let (input, input_scales) = match rounded.as_deref() {
+                Some([integers, scales]) => (integers.address(), scales.address()),
+                None => (input.address(), 0),
+            };
+            let panel = (first - part.rows.start) / LANES;
+            let column = ((first - range.start) * 4) as Address;
+            self.record(kernels::linear::Linear {
+                format: part.format as u32,
+                input,
+                input_scales,
+                rows: output.0.count as u32,
+                inputs: *inputs as u32,
+                weights: part.panels.address()
+                    + (panel * packing::panel_bytes(part.format, *inputs)) as Address,
+                bias: dense.bias.address() + (first * 4) as Address,
+                outputs: (end - first) as u32,
+                activation: activation.number(),
+                residual: residual.map_or(0, |residual| residual.address() + column),
+                output: output.address() + column,
+                width: range.len() as u32,
+            });
+        }
+        output
     }
 
     fn attention(
@@ -531,8 +519,8 @@ impl<P: Processor> Backend for Cpu<P> {
         residual: Option<&Rows>,
     ) -> Rows {
         let BottleneckLayers { down, activation, up } = &bottleneck.dense;
-        let inner = self.dense(input, down, Outputs::All, *activation, None);
-        self.dense(&inner, up, Outputs::All, Activation::Identity, residual)
+        let inner = self.linear(input, down, Outputs::All, *activation, None);
+        self.linear(&inner, up, Outputs::All, Activation::Identity, residual)
     }
 
     fn gate(&mut self, input: &Rows, gate: &Gate<Region>) -> Rows {
