@@ -66,8 +66,10 @@ describe(`kernels, in ${BROWSER}`, () => {
     const again = await visit({});
     assert.ok(first.info.tuning.length > 0);
     assert.deepEqual(again.info.tuning, first.info.tuning);
-    const tried = (/** @type {any} */ { info }) => new Set(linearKernels(info)).size;
-    assert.ok(tried(first) > tried(again), `${tried(first)} kernels ran at first, ${tried(again)} the second time`);
+    // Not which ran: those that are tried may all be the fastest somewhere.
+    const runs = (/** @type {any} */ { info: { kernels } }) =>
+      kernels.reduce((sum, { name, dispatches }) => sum + (name.startsWith('linear_') ? dispatches : 0), 0);
+    assert.ok(runs(first) > runs(again), `linear kernels ran ${runs(first)} times at first, ${runs(again)} times the second time`);
     const known = first.info.tuning.flatMap(({ few, many }) => [few, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
     for (const ran of linearKernels(again.info)) assert.ok(known.some((kernel) => ran.startsWith(kernel)), `${ran} ran, not ${known}`);
     // Deleting everything deletes it too.
