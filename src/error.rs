@@ -48,6 +48,22 @@ pub enum Error {
         /// The names that are loaded.
         loaded: Vec<String>,
     },
+    /// The head is well-formed, but this crate cannot run it, or not on this model.
+    #[error("The head {head:?} cannot run here: {problem}.")]
+    UnsupportedHead {
+        /// The head's name.
+        head: String,
+        /// Which property, and what would run instead.
+        problem: String,
+    },
+    /// A batch asked for a head that is not loaded.
+    #[error("{}; {}. Load it first, or use one that is loaded.", missing_head(.name.as_deref()), list_loaded(.loaded))]
+    UnknownHead {
+        /// The name that was asked for, or none where none was.
+        name: Option<String>,
+        /// The names that are loaded.
+        loaded: Vec<String>,
+    },
     /// A text or a paper that cannot be read.
     #[error("{problem}.")]
     InvalidInput {
@@ -116,6 +132,8 @@ impl Error {
             Self::UnsupportedModel { .. } => "unsupported-model",
             Self::UnsupportedAdapter { .. } => "unsupported-adapter",
             Self::UnknownAdapter { .. } => "unknown-adapter",
+            Self::UnsupportedHead { .. } => "unsupported-head",
+            Self::UnknownHead { .. } => "unknown-head",
             Self::InvalidInput { .. } => "invalid-input",
             Self::InvalidOption { .. } => "invalid-option",
             Self::WebGpuUnavailable { .. } => "webgpu-unavailable",
@@ -148,6 +166,13 @@ impl Error {
     pub(crate) fn internal(problem: impl Into<String>) -> Self {
         Self::Internal { problem: problem.into() }
     }
+}
+
+fn missing_head(name: Option<&str>) -> String {
+    name.map_or_else(
+        || "It was not said which head to use".to_owned(),
+        |name| format!("No head named {name:?} is loaded"),
+    )
 }
 
 fn list_loaded(loaded: &[String]) -> String {

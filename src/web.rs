@@ -18,8 +18,7 @@ use crate::error::{Error, Result};
 use crate::folder::{File, Folder, Sink};
 use crate::model::Pooling;
 use crate::task::convert::{self, Conversion};
-use crate::task::embed::TOKEN_BUDGET;
-use crate::task::{EmbedOptions, Embeddings, LoadOptions, Specter};
+use crate::task::{EmbedOptions, Embeddings, LoadOptions, Specter, TOKEN_BUDGET};
 use crate::text::{Document, Template};
 use crate::weights::Format;
 

@@ -72,7 +72,7 @@ export const presets = {
     "citation": "Beltagy, Lo, Cohan. SciBERT: A Pretrained Language Model for Scientific Text. EMNLP 2019. arXiv:1903.10676"
   },
   "erc": {
-    "description": "The encoder of a classifier that sorts papers into the panels of the European Research Council.",
+    "description": "A classifier that sorts papers into the 28 panels of the European Research Council.",
     "id": "SIRIS-Lab/erc-classifiers",
     "revision": "main",
     "adapters": {},
@@ -80,6 +80,7 @@ export const presets = {
     "pooling": "cls",
     "normalize": false,
     "similarity": "cosine",
+    "function": "sigmoid",
     "license": "Apache-2.0",
     "citation": "SIRIS Lab. erc-classifiers. Hugging Face, https://huggingface.co/SIRIS-Lab/erc-classifiers"
   },

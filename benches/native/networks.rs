@@ -75,7 +75,7 @@ fn seeded(name: &str) -> Result<MemoryFolder> {
     let mut folder = MemoryFolder::new(name, [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder))?;
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = bert::tensors(&sizes)
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = bert::tensors(&sizes, false)
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {

@@ -12,6 +12,7 @@ use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::quantize::Quantize;
 use crate::simd::Simd;
+use crate::top_k::TopK;
 
 /// The most numbers that a kernel is told.
 const PARAMETERS: usize = 15;
@@ -82,6 +83,10 @@ macro_rules! with_kernel {
             }
             Pool::NUMBER => {
                 let $kernel: Pool = $command.parameters();
+                $call
+            }
+            TopK::NUMBER => {
+                let $kernel: TopK = $command.parameters();
                 $call
             }
             _ => $nothing,

@@ -9,7 +9,7 @@
 //! * [`command`]: what a kernel is told, and [`crew`]: how threads share the work of a list of commands.
 //! * [`simd`]: eight numbers at a time, on every kind of processor.
 //! * [`math`]: exponentials and activation functions of eight numbers.
-//! * [`linear`], [`quantize`], [`attention`], [`layer_norm`], [`embedding`], [`gate`], [`pool`]: the kernels. Their
+//! * [`linear`], [`quantize`], [`attention`], [`layer_norm`], [`embedding`], [`gate`], [`pool`], [`top_k`]: the kernels. Their
 //!   twins in plain loops are the engine's reference.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
@@ -38,6 +38,7 @@ pub mod native;
 pub mod pool;
 pub mod quantize;
 pub mod simd;
+pub mod top_k;
 
 pub use command::Command;
 pub use memory::{Address, Memory};

@@ -8,11 +8,13 @@ use super::{AttentionColumns, Backend, Outputs};
 use crate::error::Result;
 use crate::model::adapter::{AdapterLayer, Bottleneck, BottleneckResidual, Placement};
 use crate::model::bert::Layer;
-use crate::model::{Activation, Adapter, Bert, Config, Dense, LayerNorm, Pooling};
+use crate::model::{Activation, Adapter, Bert, Config, Dense, Head, LayerNorm, Pooling};
 use crate::text::Batch;
 
 /// An adapter whose weights are on a device `B`.
 pub type AdapterOn<B> = Adapter<<B as Backend>::Vector, <B as Backend>::Bottleneck>;
+/// A head whose weights are on a device `B`.
+pub type HeadOn<B> = Head<<B as Backend>::Matrix, <B as Backend>::Vector>;
 type BottleneckOn<B> = Bottleneck<<B as Backend>::Vector, <B as Backend>::Bottleneck>;
 type LayerOn<B> = Layer<<B as Backend>::Matrix, <B as Backend>::Vector>;
 type DenseOn<B> = Dense<<B as Backend>::Matrix, <B as Backend>::Vector>;
@@ -24,6 +26,8 @@ pub struct Encoder<B: Backend> {
     pub config: Config,
     /// Its weights.
     pub bert: Bert<B::Matrix, B::Vector>,
+    /// A hash of its biases and normalizations, which are the same in every format of its matrices.
+    pub fingerprint: String,
     /// The device that holds them.
     pub backend: B,
 }
@@ -39,15 +43,27 @@ pub struct Output {
     pub layers: usize,
 }
 
+/// What is read back of the documents' vectors.
+pub enum Readout<'a, B: Backend> {
+    /// The vectors: `(D, H)`.
+    Vectors,
+    /// What a head makes of them: `(D, width)`, of which the first columns are its logits.
+    Logits(&'a HeadOn<B>),
+    /// So many largest logits, and behind them their columns: `(D, 2 count)`.
+    LargestLogits(&'a HeadOn<B>, usize),
+}
+
 impl<B: Backend> Encoder<B> {
-    /// Computes one vector a document, `(D, H)` row-major, for whoever [receives](Backend::receive) it.
+    /// Computes one vector a document and what is to be read back of it, row-major, for whoever
+    /// [receives](Backend::receive) it.
     pub fn encode(
         &mut self,
         batch: &Batch,
         adapter: Option<&AdapterOn<B>>,
         output: Output,
+        readout: &Readout<'_, B>,
     ) -> Result<B::Pending> {
-        let Self { config, bert, backend } = self;
+        let Self { config, bert, backend, .. } = self;
         let Output { pooling, normalize, layers } = output;
         let last = layers.min(bert.layers.len());
         backend.begin(batch)?;
@@ -63,8 +79,31 @@ impl<B: Backend> Encoder<B> {
         }
         let pooled = backend.pool(&hidden, pooling, normalize);
         drop(hidden);
-        backend.send(&pooled)
+        let result = match readout {
+            Readout::Vectors => pooled,
+            Readout::Logits(head) => logits(backend, bert, head, pooled),
+            Readout::LargestLogits(head, count) => {
+                let logits = logits(backend, bert, head, pooled);
+                backend.top_k(&logits, head.outputs, *count)
+            }
+        };
+        backend.send(&result)
     }
+}
+
+/// A head's layers, behind the pooler where it reads that: `BertForSequenceClassification`, and `PredictionHead` of
+/// adapters' `heads/base.py`.
+fn logits<B: Backend>(
+    backend: &mut B,
+    bert: &Bert<B::Matrix, B::Vector>,
+    head: &HeadOn<B>,
+    vectors: B::Rows,
+) -> B::Rows {
+    let pooler = bert.pooler.iter().filter(|_| head.pooler).map(|pooler| (pooler, Activation::Tanh));
+    let layers = head.layers.iter().map(|(dense, activation)| (dense, *activation));
+    pooler.chain(layers).fold(vectors, |rows, (dense, activation)| {
+        backend.linear(&rows, dense, Outputs::All, activation, None)
+    })
 }
 
 /// The part of an adapter that one layer sees.

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::encoder::{AdapterOn, Encoder, Output};
+use sha2::{Digest as _, Sha256};
+
+use super::encoder::{AdapterOn, Encoder, HeadOn, Output, Readout};
 use super::{Backend, MatrixShape, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
+use crate::model::head::{HeadConfig, HeadWeights, LayerWeights};
 use crate::model::{
-    Adapter, AdapterConfig, Config, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert,
+    Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert,
 };
 use crate::text::Batch;
+use crate::weights::format::GROUP;
 use crate::weights::{Block, Checkpoint, Format};
 
 /// The file of a model's weights.
@@ -39,6 +43,9 @@ pub async fn open_weights<F: Folder>(
     Err(Error::FileMissing { folder: folder.name().to_owned(), file: file.to_owned(), hint })
 }
 
+/// The largest layer of a head that stays f32: what every device that has WebGPU binds at once.
+const EXACT_HEAD: usize = 128 << 20;
+
 /// Lengths of documents that a device rehearses on: kernels differ for few rows and for many.
 const REHEARSED: [usize; 2] = [1, 48];
 
@@ -50,41 +57,54 @@ impl<B: Backend> Encoder<B> {
         let small =
             Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
         let mut shapes = Shapes { format, found: BTreeSet::new() };
-        bert::describe(config).map(&mut shapes)?;
+        let pooler = config.classifier.is_some();
+        bert::describe(config, pooler).map(&mut shapes)?;
         backend.prepare(&shapes.found.into_iter().collect::<Vec<_>>()).await?;
         if !B::COMPILES {
             return Ok(backend);
         }
-        let bert = bert::describe(&small).map(&mut Nothing { backend: &mut backend, format })?;
-        let mut rehearsal = Self { config: small, bert, backend };
+        let bert = bert::describe(&small, pooler).map(&mut Nothing { backend: &mut backend, format })?;
+        let mut rehearsal = Self { config: small, bert, fingerprint: String::new(), backend };
         for length in REHEARSED {
             let mut batch = Batch::new();
             batch.push(&vec![0; length]);
             // Nobody waits for the result.
-            drop(rehearsal.encode(&batch, None, output)?);
+            drop(rehearsal.encode(&batch, None, output, &Readout::Vectors)?);
         }
         Ok(rehearsal.backend)
     }
 
     /// Reads a network of the given sizes from a folder onto a device, tensor by tensor in the order of the file, so
-    /// that a file can stream in. `on_tensor` is told `(tensors done, tensors)`, and may stop the load.
+    /// that a file can stream in, and with it the head that is a part of the model, where there is one. `on_tensor` is
+    /// told `(tensors done, tensors)`, and may stop the load.
     pub async fn load<F: Folder>(
         folder: &F,
         config: Config,
         format: Format,
         mut backend: B,
         mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Option<(HeadConfig, HeadWeights)>)> {
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        checkpoint.require(&bert::tensors(&config))?;
+        let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
+        checkpoint.require(&bert::tensors(&config, pooler))?;
+        let head = config.classifier.as_ref().map(|classifier| {
+            let head = HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?;
+            checkpoint.require(&head.tensors()).map(|()| head)
+        });
+        let head = head.transpose()?;
         let mut uploads = Uploads {
             backend: &mut backend,
             format,
             matrices: Vec::new(),
             vectors: Vec::new(),
             destinations: HashMap::new(),
+            kept: HashMap::new(),
+            fingerprint: Sha256::new(),
         };
-        let bert = bert::describe(&config).map(&mut Allocation(&mut uploads))?;
+        let bert = bert::describe(&config, pooler).map(&mut Allocation(&mut uploads))?;
+        for tensor in head.iter().flat_map(HeadConfig::tensors) {
+            uploads.destinations.insert(tensor.name, Destination::Kept);
+        }
         let total = uploads.destinations.len();
         let tensors = checkpoint.tensors().filter(|tensor| uploads.destinations.contains_key(*tensor));
         let tensors: Vec<&str> = tensors.collect();
@@ -94,8 +114,51 @@ impl<B: Backend> Encoder<B> {
         }
         on_tensor(total, total)?;
         let bert = bert.map(&mut uploads)?;
+        let Uploads { mut kept, fingerprint, .. } = uploads;
+        let fingerprint = hexadecimal(&fingerprint);
         backend.loaded().await?;
-        Ok(Self { config, bert, backend })
+        let head = head.map(|head| {
+            let lost = |name: &str| Error::internal(format!("{name} was not kept"));
+            let weights = head.weights(|name| kept.remove(name).ok_or_else(|| lost(name)))?;
+            Ok((head, weights))
+        });
+        Ok((Self { config, bert, fingerprint, backend }, head.transpose()?))
+    }
+
+    /// Puts a head beside the network. Rows and columns are filled up with zeros to what kernels multiply by.
+    pub async fn load_head(&mut self, head: &str, weights: &HeadWeights) -> Result<HeadOn<B>> {
+        if weights.pooler && self.bert.pooler.is_none() {
+            return Err(Error::UnsupportedHead {
+                head: head.to_owned(),
+                problem: "it reads the output of the model's pooler, and the weights of this model have none"
+                    .to_owned(),
+            });
+        }
+        let backend = &mut self.backend;
+        let mut layers = Vec::new();
+        let mut outputs = 0;
+        for LayerWeights { inputs, weight, bias, activation } in &weights.layers {
+            outputs = bias.len();
+            let (rows, columns) = (outputs.next_multiple_of(GROUP), inputs.next_multiple_of(GROUP));
+            let format =
+                if Format::F32.bytes(rows, columns) <= EXACT_HEAD { Format::F32 } else { Format::Q8 };
+            let mut matrix = backend.matrix(&[(rows, format)], columns, Layout::Head)?;
+            for first in (0..rows).step_by(GROUP) {
+                let mut block = vec![0.0; GROUP * columns];
+                let values = weight.chunks_exact(*inputs).skip(first);
+                for (row, values) in block.chunks_exact_mut(columns).zip(values) {
+                    for (to, from) in row.iter_mut().zip(values) {
+                        *to = *from;
+                    }
+                }
+                backend.write_rows(&mut matrix, first, Block::F32(block).into_format(format))?;
+            }
+            let mut bias = bias.clone();
+            bias.resize(rows, 0.0);
+            layers.push((Dense { weight: matrix, bias: backend.vector(&bias)? }, *activation));
+        }
+        backend.loaded().await?;
+        Ok(Head { pooler: weights.pooler, layers, outputs })
     }
 
     /// Reads an adapter from a folder onto the network's device. `on_layer` is asked before each layer and at the end
@@ -110,6 +173,7 @@ impl<B: Backend> Encoder<B> {
         let checkpoint =
             open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
         let mut layers = BTreeMap::new();
+        let mut fingerprint = Sha256::new();
         config.check_depth(&checkpoint, name, self.config.layers)?;
         for (layer, (attention, output)) in config.read(&checkpoint, &self.config).await? {
             on_layer()?;
@@ -121,13 +185,17 @@ impl<B: Backend> Encoder<B> {
                     problem: format!("its bottleneck is {width} wide; up to {widest} are run"),
                 });
             }
+            for BottleneckTensors { weights, .. } in [&attention, &output].into_iter().flatten() {
+                fingerprint.update(bytemuck::cast_slice(&weights.down_bias));
+                fingerprint.update(bytemuck::cast_slice(&weights.up_bias));
+            }
             let attention = attention.map(|tensors| self.upload(tensors)).transpose()?;
             let output = output.map(|tensors| self.upload(tensors)).transpose()?;
             layers.insert(layer, AdapterLayer { attention, output });
         }
         self.backend.loaded().await?;
         on_layer()?;
-        Ok(Adapter { placement: config.placement, layers })
+        Ok(Adapter { placement: config.placement, layers, fingerprint: hexadecimal(&fingerprint) })
     }
 
     fn upload(&mut self, tensors: BottleneckTensors) -> Result<Bottleneck<B::Vector, B::Bottleneck>> {
@@ -155,6 +223,15 @@ struct Uploads<'a, B: Backend> {
     vectors: Vec<Vec<Vec<f32>>>,
     /// Name of a tensor → where it goes.
     destinations: HashMap<String, Destination>,
+    /// Name of a tensor → its values, of those that stay on the host.
+    kept: HashMap<String, Vec<f32>>,
+    /// Of all vectors.
+    fingerprint: Sha256,
+}
+
+/// The first half of a hash, as people write it.
+fn hexadecimal(hash: &Sha256) -> String {
+    hash.clone().finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A matrix of the device that is being filled.
@@ -175,6 +252,8 @@ enum Destination {
     AddedRow { matrix: usize },
     /// A part of a vector.
     Part { vector: usize, part: usize },
+    /// It stays on the host.
+    Kept,
 }
 
 /// A network whose weights have no values.
@@ -291,6 +370,9 @@ impl<B: Backend> Uploads<'_, B> {
                 *self.vectors.get_mut(vector).and_then(|parts| parts.get_mut(part)).ok_or_else(lost)? =
                     values;
             }
+            Destination::Kept => {
+                self.kept.insert(tensor.to_owned(), checkpoint.vector(tensor).await?);
+            }
         }
         Ok(())
     }
@@ -321,6 +403,8 @@ impl<B: Backend> Mapping<usize, usize> for Uploads<'_, B> {
 
     fn vector(&mut self, vector: usize) -> Result<B::Vector> {
         let parts = self.vectors.get(vector).ok_or_else(|| Error::internal("a vector was not asked for"))?;
-        self.backend.vector(&parts.concat())
+        let values = parts.concat();
+        self.fingerprint.update(bytemuck::cast_slice(&values));
+        self.backend.vector(&values)
     }
 }

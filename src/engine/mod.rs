@@ -26,7 +26,7 @@ use crate::weights::{Block, Format};
 pub use encoder::Encoder;
 
 /// What the rows of an activation stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowsOf {
     /// One row a token, `T`.
     Tokens,
@@ -189,6 +189,9 @@ pub trait Backend {
     fn first_rows(&mut self, input: &Self::Rows) -> Self::Rows;
     /// One vector a document, optionally scaled to length 1: `(D, H)`. Rows of documents pool to themselves.
     fn pool(&mut self, input: &Self::Rows, pooling: Pooling, normalize: bool) -> Self::Rows;
+    /// The `count` largest of the first `columns` values of each row, the largest first and the first of equal ones, and
+    /// behind them their columns as numbers: `(D, 2 count)`. There are at least so many columns.
+    fn top_k(&mut self, input: &Self::Rows, columns: usize, count: usize) -> Self::Rows;
     /// Runs what was recorded and sends rows on their way home. The next batch can begin at once; results come in the
     /// order in which they were sent for.
     fn send(&mut self, rows: &Self::Rows) -> Result<Self::Pending>;

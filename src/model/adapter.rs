@@ -20,6 +20,8 @@ pub struct Adapter<V, B> {
     pub placement: Placement,
     /// Layer index → its bottlenecks; layers that are left out have none.
     pub layers: BTreeMap<usize, AdapterLayer<V, B>>,
+    /// A hash of its biases.
+    pub fingerprint: String,
 }
 
 /// The bottlenecks of one transformer layer.

@@ -5,7 +5,8 @@
 
 use super::{Config, Dense, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec};
 use crate::error::Result;
-use crate::weights::{Precision, TensorSpec};
+use crate::folder::File;
+use crate::weights::{Checkpoint, Precision, TensorSpec};
 
 /// The network's weights.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Bert<M, V> {
     pub embeddings: Embeddings<M, V>,
     /// The encoder, first layer first.
     pub layers: Vec<Layer<M, V>>,
+    /// `pooler.dense`: `(H, H)`, which only heads read.
+    pub pooler: Option<Dense<M, V>>,
 }
 
 /// `LN(word[id] + position[p] + type[0])`.
@@ -60,9 +63,9 @@ pub fn canonical_name(key: &str) -> String {
     }
 }
 
-/// The network as a description of what each of its weights is made of.
+/// The network as a description of what each of its weights is made of, with a pooler or without.
 #[must_use]
-pub fn describe(config: &Config) -> Bert<MatrixSpec, VectorSpec> {
+pub fn describe(config: &Config, pooler: bool) -> Bert<MatrixSpec, VectorSpec> {
     let &Config { hidden_size: hidden, intermediate_size: intermediate, .. } = config;
     let table =
         |name: &str, rows: usize| TensorSpec::new(format!("embeddings.{name}.weight"), [rows, hidden]);
@@ -103,22 +106,25 @@ pub fn describe(config: &Config) -> Bert<MatrixSpec, VectorSpec> {
             norm: norm("embeddings.LayerNorm"),
         },
         layers: (0..config.layers).map(layer).collect(),
+        pooler: pooler.then(|| dense(&[(POOLER.to_owned(), Precision::High)], [hidden, hidden])),
     }
+}
+
+const POOLER: &str = "pooler.dense";
+
+/// Whether a checkpoint has a pooler, which not every one needs.
+#[must_use]
+pub fn has_pooler<F: File>(checkpoint: &Checkpoint<F>) -> bool {
+    checkpoint.shape(&format!("{POOLER}.weight")).is_some()
 }
 
 /// Every tensor that the network needs.
 #[must_use]
-pub fn tensors(config: &Config) -> Vec<TensorSpec> {
+pub fn tensors(config: &Config, pooler: bool) -> Vec<TensorSpec> {
     let mut tensors = Tensors(Vec::new());
     // Collecting does not fail.
-    let _ = describe(config).map(&mut tensors);
+    let _ = describe(config, pooler).map(&mut tensors);
     tensors.0
-}
-
-/// Whether a tensor that the encoder does not need belongs to a classifier on top of it.
-#[must_use]
-pub fn is_of_a_head(name: &str) -> bool {
-    name.starts_with("pooler.") || name.starts_with("classifier.")
 }
 
 struct Tensors(Vec<TensorSpec>);
@@ -158,7 +164,9 @@ impl<M, V> Bert<M, V> {
                 output_norm: layer.output_norm.map(mapping)?,
             })
         });
-        Ok(Bert { embeddings, layers: layers.collect::<Result<_>>()? })
+        let layers = layers.collect::<Result<_>>()?;
+        let pooler = self.pooler.map(|pooler| pooler.map(mapping)).transpose()?;
+        Ok(Bert { embeddings, layers, pooler })
     }
 }
 

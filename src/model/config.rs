@@ -1,8 +1,11 @@
 //! `config.json` of a transformer encoder.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Activation;
+use super::head::Classifier;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_json};
 use crate::weights::format::GROUP;
@@ -28,6 +31,8 @@ pub struct Config {
     pub vocabulary_size: usize,
     /// Rows of the token type table; may be 0.
     pub token_types: usize,
+    /// The classifier on top of it, where the model is one.
+    pub classifier: Option<Classifier>,
 }
 
 /// The keys of `config.json` that matter here; the rest is tolerated.
@@ -47,6 +52,8 @@ struct ConfigFile {
     position_embedding_type: Option<String>,
     is_decoder: Option<bool>,
     add_cross_attention: Option<bool>,
+    id2label: Option<BTreeMap<String, String>>,
+    problem_type: Option<String>,
 }
 
 /// The widest head that the attention kernel keeps in registers.
@@ -83,6 +90,7 @@ impl Config {
             positions: file.max_position_embeddings.unwrap_or(512),
             vocabulary_size: file.vocab_size.ok_or_else(|| missing("vocab_size"))?,
             token_types: file.type_vocab_size.unwrap_or(2),
+            classifier: file.classifier().map_err(|problem| Error::corrupt(&name, problem))?,
         };
         config.check_sizes()?;
         Ok(config)
@@ -135,6 +143,19 @@ impl Config {
 }
 
 impl ConfigFile {
+    fn classifier(&self) -> Result<Option<Classifier>, String> {
+        let architecture = self.architectures.as_ref().and_then(|names| names.first());
+        if architecture.is_none_or(|name| name != "BertForSequenceClassification") {
+            return Ok(None);
+        }
+        let number = |(id, label): (&String, &String)| {
+            let id = id.parse().map_err(|_| format!("id2label has a key {id:?}, which is no number"))?;
+            Ok((id, label.clone()))
+        };
+        let names = self.id2label.iter().flatten().map(number).collect::<Result<_, String>>()?;
+        Ok(Some(Classifier { names, problem_type: self.problem_type.clone() }))
+    }
+
     fn check_architecture(&self) -> Result<()> {
         let architecture = self.architectures.as_ref().and_then(|names| names.first());
         // Checkpoints of 2019 have no model_type.

@@ -8,6 +8,7 @@ pub mod activation;
 pub mod adapter;
 pub mod bert;
 pub mod config;
+pub mod head;
 pub mod pooling;
 
 use crate::error::Result;
@@ -17,6 +18,7 @@ pub use activation::Activation;
 pub use adapter::{Adapter, AdapterConfig};
 pub use bert::Bert;
 pub use config::Config;
+pub use head::Head;
 pub use pooling::Pooling;
 
 /// How a matrix will be read.
@@ -24,6 +26,8 @@ pub use pooling::Pooling;
 pub enum Layout {
     /// Multiplied by, as a weight `(outputs, inputs)`.
     Linear,
+    /// Multiplied by likewise, but only ever with one row a document.
+    Head,
     /// Looked up row by row, as an embedding table.
     Table,
 }

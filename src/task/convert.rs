@@ -14,6 +14,7 @@ use crate::engine::loading::{
 };
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, write_file};
+use crate::model::head::HeadConfig;
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, bert};
 use crate::text::Tokenizer;
@@ -51,7 +52,7 @@ impl Conversion<'_, MemoryFolder> {
 }
 
 impl<P: Folder> Conversion<'_, P> {
-    /// Writes a model or an adapter, whichever the folder holds. Its configuration comes last, since a folder without
+    /// Writes a model, or what goes beside one, whichever the folder holds. Its configuration comes last, since a folder without
     /// it is neither. `on_tensor` is told `(tensors done, tensors)`, and may stop the conversion.
     pub async fn run(
         &self,
@@ -59,8 +60,9 @@ impl<P: Folder> Conversion<'_, P> {
         sink: &mut impl Sink,
         on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<()> {
-        if folder.open(AdapterConfig::FILE).await?.is_some() {
-            adapter(folder, sink, on_tensor).await
+        if folder.open(AdapterConfig::FILE).await?.is_some() || folder.open(HeadConfig::FILE).await?.is_some()
+        {
+            part(folder, sink, on_tensor).await
         } else {
             self.model(folder, sink, on_tensor).await
         }
@@ -79,7 +81,11 @@ impl<P: Folder> Conversion<'_, P> {
         PoolingDefaults::from_folder(&small).await?;
         Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        let needed = bert::tensors(&config);
+        let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
+        let mut needed = bert::tensors(&config, pooler);
+        if let Some(classifier) = &config.classifier {
+            needed.extend(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?.tensors());
+        }
         checkpoint.require(&needed)?;
 
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
@@ -87,13 +93,8 @@ impl<P: Folder> Conversion<'_, P> {
         }
         let formats: HashMap<&str, Format> =
             needed.iter().map(|spec| (spec.name.as_str(), spec.format(self.format))).collect();
-        let kept = |name: &&str| {
-            formats.contains_key(*name) || (bert::is_of_a_head(name) && checkpoint.is_weight(name))
-        };
-        let tensors = checkpoint
-            .tensors()
-            .filter(kept)
-            .map(|name| (name, name, formats.get(name).copied().unwrap_or(Format::F32)));
+        let tensors =
+            checkpoint.tensors().filter_map(|name| formats.get(name).map(|&format| (name, name, format)));
         let previous = match self.previous {
             // Whatever is wrong with it, there is still the source.
             Some(previous) => Checkpoint::open(previous, WEIGHTS, str::to_owned).await.ok().flatten(),
@@ -104,8 +105,42 @@ impl<P: Folder> Conversion<'_, P> {
     }
 }
 
-/// Writes an adapter: all its tensors as f32 under their own keys.
-pub async fn adapter(
+/// Writes what goes beside a model: an adapter, a head, or an adapter with its head. All tensors stay f32 under their own
+/// keys.
+pub async fn part(
+    folder: &impl Folder,
+    sink: &mut impl Sink,
+    on_tensor: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    let has_head = head(folder, sink).await?;
+    match adapter(folder, sink, on_tensor).await {
+        // A head can come alone.
+        Err(Error::FileMissing { file, .. }) if has_head && file == AdapterConfig::FILE => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a head, and says whether there is one. One of a kind that is not run stays behind: its adapter still is one.
+async fn head(folder: &impl Folder, sink: &mut impl Sink) -> Result<bool> {
+    let Some(bytes) = read_file(folder, HeadConfig::FILE).await? else { return Ok(false) };
+    let small = MemoryFolder::new(folder.name(), [(HeadConfig::FILE.to_owned(), bytes.clone())]);
+    let described = HeadConfig::from_folder(&small, folder.name(), None).await;
+    if let Ok(Some(head)) = &described {
+        let checkpoint =
+            open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+        let needed = head.tensors();
+        checkpoint.require(&needed)?;
+        let tensors = needed.iter().map(|spec| (spec.name.as_str(), spec.name.as_str(), Format::F32));
+        let previous: Option<&Checkpoint<std::rc::Rc<[u8]>>> = None;
+        write_weights(&checkpoint, previous, tensors.collect(), HeadConfig::WEIGHTS, sink, |_, _| Ok(()))
+            .await?;
+    }
+    write_file(sink, HeadConfig::FILE, &bytes).await?;
+    Ok(true)
+}
+
+/// Writes an adapter.
+async fn adapter(
     folder: &impl Folder,
     sink: &mut impl Sink,
     on_tensor: impl FnMut(usize, usize) -> Result<()>,

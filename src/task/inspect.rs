@@ -7,6 +7,7 @@ use crate::engine::loading::{
 };
 use crate::error::Result;
 use crate::folder::Folder;
+use crate::model::head::HeadConfig;
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, bert};
 use crate::text::Tokenizer;
@@ -19,6 +20,8 @@ pub enum Description {
     Model(Box<ModelDescription>),
     /// A bottleneck adapter that can be loaded over a model of its hidden size.
     Adapter(AdapterDescription),
+    /// A head that can be loaded over a model of its hidden size.
+    Head(HeadConfig),
 }
 
 /// A model folder.
@@ -26,6 +29,7 @@ pub enum Description {
 pub struct ModelDescription {
     config: Config,
     pooling: PoolingDefaults,
+    head: Option<HeadConfig>,
     max_length: usize,
     parameters: usize,
     tensors: Vec<TensorSpec>,
@@ -36,17 +40,20 @@ pub struct ModelDescription {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdapterDescription {
     config: AdapterConfig,
+    head: Option<HeadConfig>,
     hidden_size: usize,
     tensors: usize,
     parameters: usize,
 }
 
-/// Describes a model or adapter folder, or says why it cannot be loaded.
+/// Describes a folder of a model, an adapter or a head, or says why it cannot be loaded.
 pub async fn inspect(folder: &impl Folder) -> Result<Description> {
     if folder.open(AdapterConfig::FILE).await?.is_some() {
-        inspect_adapter(folder).await.map(Description::Adapter)
-    } else {
-        inspect_model(folder).await.map(|model| Description::Model(Box::new(model)))
+        return inspect_adapter(folder).await.map(Description::Adapter);
+    }
+    match inspect_head(folder).await? {
+        Some(head) => Ok(Description::Head(head)),
+        None => inspect_model(folder).await.map(|model| Description::Model(Box::new(model))),
     }
 }
 
@@ -55,7 +62,13 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     let pooling = PoolingDefaults::from_folder(folder).await?;
     let tokenizer = Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, None).await?;
     let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-    let needed = bert::tensors(&config);
+    let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
+    let mut needed = bert::tensors(&config, pooler);
+    let head = match &config.classifier {
+        Some(classifier) => Some(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?),
+        None => None,
+    };
+    needed.extend(head.iter().flat_map(HeadConfig::tensors));
     checkpoint.require(&needed)?;
     let ignored = checkpoint
         .tensors()
@@ -68,8 +81,17 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
         max_length: tokenizer.max_length(),
         config,
         pooling,
+        head,
         ignored,
     })
+}
+
+async fn inspect_head(folder: &impl Folder) -> Result<Option<HeadConfig>> {
+    let Some(head) = HeadConfig::from_folder(folder, folder.name(), None).await? else { return Ok(None) };
+    let checkpoint =
+        open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+    checkpoint.require(&head.tensors())?;
+    Ok(Some(head))
 }
 
 async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
@@ -81,6 +103,7 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
     let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
     Ok(AdapterDescription {
         config,
+        head: inspect_head(folder).await?,
         hidden_size,
         tensors: checkpoint.tensors().count(),
         parameters: sizes.map(|shape| shape.iter().product::<usize>()).sum(),
@@ -103,6 +126,7 @@ impl fmt::Display for Description {
         match self {
             Self::Model(model) => model.fmt(f),
             Self::Adapter(adapter) => adapter.fmt(f),
+            Self::Head(head) => describe_head(f, head),
         }
     }
 }
@@ -123,6 +147,9 @@ impl fmt::Display for ModelDescription {
         writeln!(f, "  vocabulary {}, up to {} tokens a document", config.vocabulary_size, self.max_length)?;
         let normalized = if self.pooling.normalize { ", scaled to length 1" } else { "" };
         writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
+        if let Some(head) = &self.head {
+            describe_head(f, head)?;
+        }
         writeln!(f, "  parameters {:.1} million", self.parameters as f64 / 1e6)?;
         for format in Format::ALL {
             writeln!(
@@ -156,6 +183,17 @@ impl fmt::Display for AdapterDescription {
         if !config.leave_out.is_empty() {
             writeln!(f, "  leaves out layers {:?}", config.leave_out)?;
         }
-        writeln!(f, "  {} tensors, {:.2} million parameters", self.tensors, self.parameters as f64 / 1e6)
+        writeln!(f, "  {} tensors, {:.2} million parameters", self.tensors, self.parameters as f64 / 1e6)?;
+        self.head.iter().try_for_each(|head| describe_head(f, head))
     }
+}
+
+/// How many labels of a head are named.
+const NAMED: usize = 40;
+
+fn describe_head(f: &mut fmt::Formatter<'_>, head: &HeadConfig) -> fmt::Result {
+    let HeadConfig { labels, function, .. } = head;
+    let named: Vec<&str> = labels.iter().take(NAMED).map(String::as_str).collect();
+    let more = if labels.len() > NAMED { ", …" } else { "" };
+    writeln!(f, "  head: {} labels, {}: {}{more}", labels.len(), function.name(), named.join("; "))
 }

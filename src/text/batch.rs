@@ -56,18 +56,21 @@ impl Batch {
     }
 }
 
-/// Splits documents into batches of at most `token_budget` tokens, in order. Nothing is padded, so documents
-/// need not be sorted by length; one that is longer than the budget gets a batch of its own.
+/// Splits documents into batches of at most `token_budget` tokens and `most` documents, in order. Nothing is padded, so
+/// documents need not be sorted by length; one that is longer than the budget gets a batch of its own.
 pub fn pack<E>(
     documents: impl IntoIterator<Item = Result<Vec<u32>, E>>,
     token_budget: usize,
+    most: usize,
 ) -> impl Iterator<Item = Result<Batch, E>> {
     let mut documents = documents.into_iter().peekable();
     std::iter::from_fn(move || {
         let mut batch = Batch::new();
         loop {
+            let is_full =
+                |ids: &Vec<u32>| batch.tokens() + ids.len() > token_budget || batch.documents() >= most;
             match documents.peek() {
-                Some(Ok(ids)) if batch.documents() > 0 && batch.tokens() + ids.len() > token_budget => break,
+                Some(Ok(ids)) if batch.documents() > 0 && is_full(ids) => break,
                 None => break,
                 Some(_) => {}
             }
@@ -87,20 +90,21 @@ mod tests {
     use proptest::prelude::*;
     use std::convert::Infallible;
 
-    fn packed(lengths: &[usize], budget: usize) -> Vec<Batch> {
+    fn packed(lengths: &[usize], budget: usize, most: usize) -> Vec<Batch> {
         let documents = lengths.iter().enumerate().map(|(d, &n)| Ok::<_, Infallible>(vec![d as u32; n]));
-        pack(documents, budget).map(|batch| batch.unwrap_or_else(|error| match error {})).collect()
+        pack(documents, budget, most).map(|batch| batch.unwrap_or_else(|error| match error {})).collect()
     }
 
     proptest! {
         #[test]
         fn a_long_list_is_split_and_stays_in_order(
-            lengths in prop::collection::vec(2_usize..40, 0..60), budget in 1_usize..100,
+            lengths in prop::collection::vec(2_usize..40, 0..60), budget in 1_usize..100, most in 1_usize..9,
         ) {
-            let batches = packed(&lengths, budget);
+            let batches = packed(&lengths, budget, most);
             let mut next = 0;
             for batch in &batches {
                 prop_assert!(batch.documents() == 1 || batch.tokens() <= budget);
+                prop_assert!(batch.documents() <= most);
                 for document in 0..batch.documents() {
                     let rows = batch.rows(document);
                     prop_assert_eq!(rows.len(), lengths[next]);
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn positions_start_again_with_each_document() {
-        let batch = &packed(&[3, 2], 10)[0];
+        let batch = &packed(&[3, 2], 10, 10)[0];
         assert_eq!(batch.positions(), [0, 1, 2, 0, 1]);
         assert_eq!(batch.document_of_row(), [0, 0, 0, 1, 1]);
         assert_eq!(batch.starts, [0, 3, 5]);

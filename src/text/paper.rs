@@ -44,7 +44,8 @@ impl Document {
 }
 
 /// How a paper becomes a text, with `{title}`, `{abstract}` and `{sep}` where they belong. A part that is missing is
-/// the empty string. `{sep}` is the tokenizer's own separator, `[SEP]` for BERT.
+/// the empty string, and so is what stands between it and the other one, as the `. ` of `{title}. {abstract}`; but `{sep}`
+/// stays, as in SPECTER2's own code. `{sep}` is the tokenizer's own separator, `[SEP]` for BERT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -97,7 +98,10 @@ impl Template {
     }
 
     fn fill(&self, title: &str, r#abstract: &str, separator: &str) -> String {
-        let pieces = self.0.iter().map(|piece| match piece {
+        let one_is_missing = title.is_empty() || r#abstract.is_empty();
+        let is_part = |at: usize| matches!(self.0.get(at), Some(Piece::Title | Piece::Abstract));
+        let pieces = self.0.iter().enumerate().map(|(at, piece)| match piece {
+            Piece::Text(_) if one_is_missing && at > 0 && is_part(at - 1) && is_part(at + 1) => "",
             Piece::Text(text) => text.as_str(),
             Piece::Title => title,
             Piece::Abstract => r#abstract,
@@ -126,6 +130,10 @@ mod tests {
         assert_eq!(both.text(&template, "[SEP]"), "T[SEP]A");
         assert_eq!(title.text(&template, "[SEP]"), "T[SEP]");
         assert_eq!(r#abstract.text(&template, "[SEP]"), "[SEP]A");
+        let template = Template::new("{title}. {abstract}!")?;
+        assert_eq!(both.text(&template, "[SEP]"), "T. A!");
+        assert_eq!(title.text(&template, "[SEP]"), "T!");
+        assert_eq!(r#abstract.text(&template, "[SEP]"), "A!");
         assert_eq!(Document::Text("x [SEP] y".into()).text(&template, "[SEP]"), "x [SEP] y");
         Ok(())
     }

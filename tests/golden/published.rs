@@ -97,7 +97,6 @@ fn what_is_not_used_is_listed() {
     for (case, ignored) in [
         ("pretraining_bin", "cls.predictions.bias"),
         ("pretraining_2019_legacy_bin", "embeddings.position_ids"),
-        ("sequence_classification_safetensors", "classifier.weight"),
         ("adapter_model_bin", "adapter_down.0.weight"),
     ] {
         let listed = listed(case);

@@ -32,7 +32,7 @@ fn changed_model(
         MemoryFolder::new("seeded", [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder)).expect("the config is one that runs");
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = bert::tensors(&sizes)
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = bert::tensors(&sizes, false)
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {

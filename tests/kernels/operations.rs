@@ -109,6 +109,16 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
         self.keep(dense)
     }
 
+    /// A dense layer of the case's width for rows of documents.
+    fn head(&mut self, weights: Vec<f32>, bias: Vec<f32>) -> Rc<Dense<B::Matrix, B::Vector>> {
+        let (outputs, inputs) = (bias.len(), self.case.hidden);
+        let matrix = self.backend.matrix(&[(outputs, Format::F32)], inputs, Layout::Head);
+        let mut weight = matrix.expect("it fits");
+        self.backend.write_rows(&mut weight, 0, Block::F32(weights)).expect("it fits");
+        let bias = self.backend.vector(&bias).expect("it fits");
+        self.keep(Dense { weight, bias })
+    }
+
     /// Starts a batch and makes two different activations, by way of the embedding.
     fn begin(&mut self) -> (B::Rows, B::Rows) {
         let hidden = self.case.hidden;
@@ -584,4 +594,42 @@ fn pool_takes_the_first_row_or_the_mean() {
         normalize,
         twice,
     }));
+}
+
+/// Values that are the same numbers on every device, so that an order is one, and that differ from row to row: 0 or 6, by
+/// the sign of a sum, and a whole number for each column.
+#[derive(Clone, Debug)]
+struct TopK {
+    columns: usize,
+    count: usize,
+    /// How many different numbers a column can have; few make ties.
+    numbers: usize,
+}
+
+impl Operation for TopK {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, _) = bench.begin();
+        let input = bench.backend.first_rows(&input);
+        let (outputs, inputs) = (self.columns.next_multiple_of(32), bench.case.hidden);
+        let numbers = bench.random.values(outputs, 0.0, 1e3);
+        let numbers = numbers.iter().map(|value| (value.abs() as usize % self.numbers) as f32).collect();
+        let numbers = bench.head(vec![0.0; outputs * inputs], numbers);
+        let signs = bench.random.values(outputs * inputs, 0.0, 1e6);
+        let signs = bench.head(signs, vec![0.0; outputs]);
+        let numbers = bench.backend.linear(&input, &numbers, Outputs::All, Activation::Identity, None);
+        let values = bench.backend.linear(&input, &signs, Outputs::All, Activation::Relu6, Some(&numbers));
+        bench.backend.top_k(&values, self.columns, self.count)
+    }
+
+    fn tolerance(&self, _: &Case, _: f32) -> f32 {
+        0.0
+    }
+}
+
+#[test]
+fn top_k_finds_the_largest_and_the_first_of_equal_ones() {
+    let sizes =
+        prop::sample::select(vec![(1_usize, 1_usize), (7, 7), (28, 5), (64, 64), (65, 2), (300, 128)]);
+    let numbers = prop::sample::select(vec![1_usize, 4, 1000]);
+    check((sizes, numbers).prop_map(|((columns, count), numbers)| TopK { columns, count, numbers }));
 }

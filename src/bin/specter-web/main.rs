@@ -1,8 +1,11 @@
 //! The command line: the same engine as in the browser, on Vulkan, Metal or DX12, or on the CPU.
 
+mod classify;
 mod convert;
 mod embed;
 mod http;
+mod lines;
+mod model;
 mod source;
 
 use std::path::PathBuf;
@@ -15,7 +18,7 @@ use specter_web::task::inspect::inspect;
 use crate::source::{Remote, Source};
 
 #[derive(Parser)]
-#[command(version, about = "Encoders for scientific papers, on the GPU")]
+#[command(version, about = "Encoders and classifiers for scientific papers, on the GPU or the CPU")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -27,9 +30,13 @@ enum Command {
     ///
     /// In: {"id"?, "title"?, "abstract"?} or {"id"?, "text"}. Out: {"id", "embedding": [...]}, in order.
     Embed(embed::Embed),
+    /// Papers in, labels out: one JSON object a line on standard input and output.
+    ///
+    /// In: as for embed. Out: {"id", "labels": [{"label", "score"}, ...]}, in order, the best label first.
+    Classify(classify::Classify),
     /// Write a folder with quantized weights that the browser and this program read.
     Convert(convert::Convert),
-    /// Say what a model or an adapter is, what would run, and how large it is.
+    /// Say what a model, an adapter or a head is, what would run, and how large it is.
     Inspect {
         /// A directory, an address, a hub id or a preset.
         model: String,
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Embed(embed) => embed.run(),
+        Command::Classify(classify) => classify.run(),
         Command::Convert(convert) => convert.run(),
         Command::Inspect { model, remote } => {
             print!("{}", pollster::block_on(inspect(&Source::new(&model, &remote)?.0))?);

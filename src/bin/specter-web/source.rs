@@ -51,6 +51,7 @@ pub(crate) struct Preset {
     pub(crate) template: Option<String>,
     pub(crate) pooling: Option<String>,
     pub(crate) normalize: Option<bool>,
+    pub(crate) function: Option<String>,
 }
 
 /// An adapter that a preset knows.

@@ -575,6 +575,19 @@ impl<P: Processor> Backend for Cpu<P> {
         output
     }
 
+    fn top_k(&mut self, input: &Rows, columns: usize, count: usize) -> Rows {
+        let output = self.rows(input.0.of, 2 * count);
+        self.record(kernels::top_k::TopK {
+            input: input.address(),
+            rows: input.0.count as u32,
+            width: input.0.width as u32,
+            columns: columns as u32,
+            count: count as u32,
+            output: output.address(),
+        });
+        output
+    }
+
     fn send(&mut self, rows: &Rows) -> Result<Vec<f32>> {
         let threads = self.traits.threads as usize;
         let commands: &[u8] = bytemuck::cast_slice(&self.commands);

@@ -46,12 +46,37 @@ impl Rows {
     }
 }
 
+/// A number for rows of tokens, and one for rows of documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PerKind {
+    tokens: usize,
+    documents: usize,
+}
+
+impl PerKind {
+    fn get(self, of: RowsOf) -> usize {
+        match of {
+            RowsOf::Tokens => self.tokens,
+            RowsOf::Documents => self.documents,
+        }
+    }
+
+    /// Sees to it that one of them is at least so large.
+    pub(super) fn include(&mut self, of: RowsOf, number: usize) {
+        let to = match of {
+            RowsOf::Tokens => &mut self.tokens,
+            RowsOf::Documents => &mut self.documents,
+        };
+        *to = number.max(*to);
+    }
+}
+
 /// All buffers that live as long as the device and whose contents live as long as a batch.
 pub(super) struct Arena {
     /// Rows that fit into every buffer.
-    capacity: usize,
-    /// Width → buffers; one that nobody else holds is free.
-    rows: BTreeMap<usize, Vec<Rc<Numbered>>>,
+    capacity: PerKind,
+    /// Kind and width → buffers; one that nobody else holds is free.
+    rows: BTreeMap<(RowsOf, usize), Vec<Rc<Numbered>>>,
     /// `(id, position, document, 0)` of each token row.
     tokens: Numbered,
     /// Where each document starts, and where the last one ends.
@@ -74,7 +99,7 @@ impl Arena {
         let small =
             |label| Numbered { buffer: device.allowed_buffer(label, 16, STORAGE), id: device.next_id() };
         Self {
-            capacity: 0,
+            capacity: PerKind::default(),
             rows: BTreeMap::new(),
             tokens: small("tokens"),
             starts: small("starts"),
@@ -87,20 +112,28 @@ impl Arena {
 
     /// Makes room for a batch whose widest rows have `widest` columns, and writes its tables. Says whether buffers were
     /// replaced.
-    pub(super) fn begin(&mut self, device: &Device, batch: &Batch, widest: usize) -> Result<bool> {
-        let grow = batch.tokens() > self.capacity;
+    pub(super) fn begin(&mut self, device: &Device, batch: &Batch, widest: PerKind) -> Result<bool> {
+        let mut capacity = self.capacity;
+        for (of, rows) in [(RowsOf::Tokens, batch.tokens()), (RowsOf::Documents, batch.documents())] {
+            if rows > capacity.get(of) {
+                capacity.include(of, rows.next_power_of_two().next_multiple_of(ROW_TILE));
+            }
+            device.check_size(
+                &format!("a batch of {} tokens", batch.tokens()),
+                row_bytes(capacity.get(of), widest.get(of)),
+            )?;
+        }
+        let grow = capacity != self.capacity;
         if grow {
-            let capacity = batch.tokens().next_power_of_two().next_multiple_of(ROW_TILE);
-            device
-                .check_size(&format!("a batch of {} tokens", batch.tokens()), row_bytes(capacity, widest))?;
             self.clear();
             let numbered = |label, size| -> Result<Numbered> {
                 Ok(Numbered { buffer: device.buffer(label, size, STORAGE)?, id: device.next_id() })
             };
-            self.tokens = numbered("tokens", (capacity * 16) as u64)?;
-            self.starts = numbered("starts", ((capacity + 1) * 4).next_multiple_of(16) as u64)?;
+            let PerKind { tokens, documents } = capacity;
+            self.tokens = numbered("tokens", (tokens * 16) as u64)?;
+            self.starts = numbered("starts", ((documents + 1) * 4).next_multiple_of(16) as u64)?;
             // At most one for each token.
-            self.tiles = numbered("tiles", (capacity * 8) as u64)?;
+            self.tiles = numbered("tiles", (tokens * 8) as u64)?;
             self.capacity = capacity;
         }
         let tokens: Vec<[u32; 4]> = batch
@@ -125,10 +158,11 @@ impl Arena {
 
     /// A free buffer for rows of a width; the same sequence of requests gives the same buffers.
     pub(super) fn rows(&mut self, device: &Device, of: RowsOf, width: usize) -> Rows {
-        let pool = self.rows.entry(width).or_default();
+        let capacity = self.capacity.get(of);
+        let pool = self.rows.entry((of, width)).or_default();
         let free = pool.iter().find(|numbered| Rc::strong_count(numbered) == 1).map(Rc::clone);
         let numbered = free.unwrap_or_else(|| {
-            let size = row_bytes(self.capacity, width);
+            let size = row_bytes(capacity, width);
             let numbered = Rc::new(Numbered {
                 buffer: device.allowed_buffer("activations", size, STORAGE),
                 id: device.next_id(),
@@ -141,7 +175,7 @@ impl Arena {
 
     /// Lets go of everything, as at the start.
     pub(super) fn clear(&mut self) {
-        self.capacity = 0;
+        self.capacity = PerKind::default();
         self.rows.clear();
         self.staging.drain(..).for_each(|staging| staging.destroy());
         self.largest_result = 0;

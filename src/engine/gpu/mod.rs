@@ -29,7 +29,7 @@ use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
 use crate::weights::format::GROUP;
 use crate::weights::{Block, Format};
-use arena::Arena;
+use arena::{Arena, PerKind};
 use device::{Device, Watched};
 use linear::Plans;
 use packing::Order;
@@ -37,7 +37,7 @@ use readback::Arriving;
 use recorder::{Kernel, Recorder};
 use shaders::{
     ApplyGateParams, AttentionParams, BottleneckParams, EmbeddingParams, GateParams, LayerNormParams,
-    LinearParams, PoolParams, QuantizeParams, Shader,
+    LinearParams, PoolParams, QuantizeParams, Shader, TopKParams,
 };
 
 pub use arena::Rows;
@@ -100,7 +100,7 @@ pub struct Gpu {
     /// Whether kernels may be taken that round activations.
     may_round: bool,
     /// The widest rows that any operation of the model makes.
-    widest: usize,
+    widest: PerKind,
     tokens: usize,
     documents: usize,
     /// `Σ length²`, which attention costs.
@@ -198,7 +198,7 @@ impl Gpu {
             plans: Plans::new(),
             may_round: false,
             device,
-            widest: 0,
+            widest: PerKind::default(),
             tokens: 0,
             documents: 0,
             squared_lengths: 0,
@@ -332,7 +332,12 @@ impl Backend for Gpu {
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
         self.device.watch();
         let rows = parts.iter().map(|(rows, _)| rows).sum();
-        self.widest = self.widest.max(columns).max(if layout == Layout::Linear { rows } else { 0 });
+        let (of, outputs) = match layout {
+            Layout::Linear => (RowsOf::Tokens, rows),
+            Layout::Head => (RowsOf::Documents, rows),
+            Layout::Table => (RowsOf::Tokens, 0),
+        };
+        self.widest.include(of, columns.max(outputs));
         let mut parts = merged_parts(parts.iter().copied()).into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
             let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
@@ -718,6 +723,28 @@ impl Backend for Gpu {
                 output: (&out).into(),
                 workgroups: [self.documents, 1],
                 operations: product(&[self.tokens, input.width]),
+            },
+        );
+        out
+    }
+
+    fn top_k(&mut self, input: &Rows, columns: usize, count: usize) -> Rows {
+        let rows = self.row_count(input.of);
+        let out = self.arena.rows(&self.device, input.of, 2 * count);
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader: &shaders::TOP_K,
+                constants: &[],
+                params: &TopKParams {
+                    width: input.width as u32,
+                    columns: columns as u32,
+                    count: count as u32,
+                },
+                inputs: &[input.into()],
+                output: (&out).into(),
+                workgroups: [rows, 1],
+                operations: product(&[rows, columns, count]),
             },
         );
         out

@@ -48,23 +48,23 @@ pub(super) fn pack(
         (Block::F16(values), Layout::Table) => (bytes(&values), None),
         (Block::Q8 { quants, scales }, Layout::Table) => (bytes(&quants), Some(padded_bytes(&scales))),
         (Block::Q4 { quants, scales }, Layout::Table) => (quants, Some(padded_bytes(&scales))),
-        (Block::F32(values), Layout::Linear) => {
+        (Block::F32(values), Layout::Linear | Layout::Head) => {
             let mut tiles = tiles(&values, columns, TILE);
             reorder(&mut tiles, columns, order, first_tile);
             (bytes(&tiles), None)
         }
-        (Block::F16(values), Layout::Linear) => {
+        (Block::F16(values), Layout::Linear | Layout::Head) => {
             let mut tiles = tiles(&values, columns, TILE);
             reorder(&mut tiles, columns, order, first_tile);
             (bytes(&tiles), None)
         }
-        (Block::Q8 { quants, scales }, Layout::Linear) => {
+        (Block::Q8 { quants, scales }, Layout::Linear | Layout::Head) => {
             let mut quants = tiles(&quants, columns, TILE);
             reorder(&mut quants, columns, order, first_tile);
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             (bytes(&quants), Some(padded_bytes(&scales)))
         }
-        (Block::Q4 { quants, scales }, Layout::Linear) => {
+        (Block::Q4 { quants, scales }, Layout::Linear | Layout::Head) => {
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             // Two quants a byte.
             let mut quants = tiles(&quants, columns / 2, TILE / 2);

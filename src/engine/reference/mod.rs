@@ -9,6 +9,7 @@ mod elementwise;
 mod layer_norm;
 mod linear;
 mod pool;
+mod top_k;
 
 use std::rc::Rc;
 
@@ -257,6 +258,10 @@ impl Backend for Reference {
 
     fn pool(&mut self, input: &Rows, pooling: Pooling, normalize: bool) -> Rows {
         pool::pool(input, pooling, normalize, &self.batch)
+    }
+
+    fn top_k(&mut self, input: &Rows, columns: usize, count: usize) -> Rows {
+        top_k::top_k(input, columns, count)
     }
 
     fn send(&mut self, rows: &Rows) -> Result<Vec<f32>> {

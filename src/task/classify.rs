@@ -1,0 +1,498 @@
+//! Papers in, labels with scores out.
+//!
+//! A head is a few dense layers behind a document's vector. A set of labels that are ranked by their meaning is one, too:
+//! its only layer has the labels' own vectors for rows, so that its logits are inner products.
+
+use std::collections::BTreeMap;
+
+use super::specter::{Parts, Pipeline, Route, Specter};
+use crate::engine::Backend;
+use crate::engine::encoder::{AdapterOn, HeadOn, Output, Readout};
+use crate::engine::loading::open_weights;
+use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::model::head::{
+    AdapterInput, Function, HeadConfig, HeadInput, HeadWeights, LayerWeights, SavedHead, check_labels,
+};
+use crate::model::{Activation, Pooling};
+use crate::text::Document;
+
+/// The name of the head that is a part of a model.
+pub const OWN_HEAD: &str = "classifier";
+
+/// From so many largest logits on, all are read back: ranking them on the device takes a round for each.
+const MOST_ON_DEVICE: usize = 128;
+
+/// What a sigmoid is taken for a yes from, unless the caller says otherwise.
+const SIGMOID_THRESHOLD: f32 = 0.5;
+
+/// A head on a device, or a set of labels.
+pub struct LoadedHead<B: Backend> {
+    network: HeadOn<B>,
+    /// In the order of its logits.
+    pub labels: Vec<String>,
+    /// What becomes of its logits.
+    pub function: Function,
+    /// The adapter whose vectors it reads.
+    pub adapter: Option<String>,
+    pooling: Pooling,
+    normalize: bool,
+}
+
+/// Where a head comes from.
+pub enum HeadSource<'a, F> {
+    /// A folder that the adapters library wrote.
+    Folder(&'a F),
+    /// What [`SavedHead`] became as JSON.
+    Json(&'a [u8]),
+}
+
+/// How a head is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadOptions {
+    /// The name of a loaded adapter whose vectors it reads; `None`: the one that a saved head names, or none.
+    pub adapter: Option<String>,
+    /// What becomes of its logits; `None`: what its files say.
+    pub function: Option<Function>,
+}
+
+/// How documents are classified.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassifyOptions {
+    /// The name of a loaded head; `None`: the only one there is.
+    pub head: Option<String>,
+    /// What becomes of the logits; `None`: what the head says.
+    pub function: Option<Function>,
+    /// Labels with a smaller score are left out; `None`: 0.5 for a sigmoid, and nothing is left out for others.
+    pub threshold: Option<f32>,
+    /// Thresholds of single labels.
+    pub thresholds: BTreeMap<String, f32>,
+    /// At most so many labels a document, the best; `None`: all of them.
+    pub top_k: Option<usize>,
+}
+
+/// How labels are ranked by their meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankOptions {
+    /// The name of a loaded adapter for the documents, or none.
+    pub adapter: Option<String>,
+    /// `None`: what the model's files say.
+    pub pooling: Option<Pooling>,
+    /// Whether documents' vectors are scaled to length 1; `None`: what the model's files say.
+    pub normalize: Option<bool>,
+    /// At most so many labels a document, the best.
+    pub top_k: usize,
+}
+
+/// A label and how well it fits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The number of the label.
+    pub label: usize,
+    /// Its score, by the head's function.
+    pub score: f32,
+}
+
+impl<B: Backend> Specter<B> {
+    /// Reads a head onto the device, beside those that are there. One of the same name is replaced, but only when the new
+    /// one is complete.
+    pub async fn load_head<F: Folder>(
+        &mut self,
+        name: &str,
+        source: HeadSource<'_, F>,
+        options: HeadOptions,
+    ) -> Result<()> {
+        if let Some(adapter) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
+            return Err(self.unknown_adapter(adapter));
+        }
+        let mut head = match source {
+            HeadSource::Folder(folder) => {
+                self.read_head(name, folder).await?.ok_or_else(|| Error::FileMissing {
+                    folder: folder.name().to_owned(),
+                    file: HeadConfig::FILE.to_owned(),
+                    hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
+                })?
+            }
+            HeadSource::Json(json) => {
+                let saved = SavedHead::from_json(json, name, self.config().hidden_size)?;
+                self.add_saved_head(name, &saved, options.adapter.as_deref()).await?
+            }
+        };
+        head.function = options.function.unwrap_or(head.function);
+        head.adapter = options.adapter.or(head.adapter);
+        self.refused_heads.remove(name);
+        self.heads.insert(name.to_owned(), head);
+        Ok(())
+    }
+
+    /// Takes a head off the device.
+    pub fn unload_head(&mut self, name: &str) -> Result<()> {
+        self.heads.remove(name).map(drop).ok_or_else(|| self.unknown_head(Some(name)))
+    }
+
+    /// The heads on the device, by name.
+    pub fn heads(&self) -> impl Iterator<Item = (&str, &LoadedHead<B>)> {
+        self.heads.iter().map(|(name, head)| (name.as_str(), head))
+    }
+
+    /// The head of a name, or the only one there is.
+    pub fn head(&self, name: Option<&str>) -> Result<&LoadedHead<B>> {
+        let name = self.chosen_head(name)?;
+        self.heads.get(&name).ok_or_else(|| self.unknown_head(Some(&name)))
+    }
+
+    /// Classifies documents, in order: of each, the labels that reach their thresholds, the best first. `on_batch` as in
+    /// [`Specter::embed`].
+    pub async fn classify(
+        &mut self,
+        documents: &[Document],
+        options: &ClassifyOptions,
+        on_batch: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<Vec<Vec<Score>>> {
+        let name = self.chosen_head(options.head.as_deref())?;
+        let Parts { pipeline, adapters, heads, .. } = self.parts();
+        let head = heads.get(&name).ok_or_else(|| Error::internal(format!("{name} has gone")))?;
+        let adapter = head.adapter.as_ref().and_then(|name| adapters.get(name));
+        let function = options.function.unwrap_or(head.function);
+        let general = options.threshold.unwrap_or(match function {
+            Function::Sigmoid => SIGMOID_THRESHOLD,
+            Function::Softmax | Function::None => f32::NEG_INFINITY,
+        });
+        let mut thresholds = vec![general; head.labels.len()];
+        for (label, threshold) in &options.thresholds {
+            let index = head.labels.iter().position(|other| other == label);
+            match index.and_then(|index| thresholds.get_mut(index)) {
+                Some(own) => *own = *threshold,
+                None => {
+                    let problem =
+                        format!("there is a threshold for {label:?}, which is no label of the head {name:?}");
+                    return Err(Error::InvalidOption { problem });
+                }
+            }
+        }
+        let top_k = options.top_k.unwrap_or(head.labels.len());
+        let output = head.output();
+        let scores = head.score(pipeline, adapter, output, function, top_k, documents, on_batch).await?;
+        Ok(scores
+            .into_iter()
+            .map(|mut scores| {
+                scores.retain(|score| thresholds.get(score.label).is_none_or(|least| score.score >= *least));
+                scores
+            })
+            .collect())
+    }
+
+    /// Puts a set of labels on the device under a number: names, and a vector for each, `(labels, hidden size)`, as
+    /// `input` made them.
+    pub async fn load_labels(
+        &mut self,
+        number: u32,
+        labels: Vec<String>,
+        vectors: Vec<f32>,
+        input: &HeadInput,
+    ) -> Result<()> {
+        let hidden = self.config().hidden_size;
+        let refuse = |problem: String| Error::InvalidInput { problem };
+        check_labels(&labels).map_err(|problem| refuse(format!("Of the labels, {problem}")))?;
+        if vectors.len() != labels.len() * hidden {
+            return Err(refuse(format!(
+                "{} labels of {hidden} components make {} numbers, and not {}",
+                labels.len(),
+                labels.len() * hidden,
+                vectors.len()
+            )));
+        }
+        if !vectors.iter().all(|value| value.is_finite()) {
+            return Err(refuse(
+                "A vector of the labels has a component that is not a finite number".to_owned(),
+            ));
+        }
+        self.check_input("labels", input)?;
+        let layer = LayerWeights {
+            inputs: hidden,
+            weight: vectors,
+            bias: vec![0.0; labels.len()],
+            activation: Activation::Identity,
+        };
+        let weights = HeadWeights { pooler: false, layers: vec![layer] };
+        let network = self.encoder.load_head("labels", &weights).await?;
+        let set = LoadedHead {
+            network,
+            labels,
+            function: Function::None,
+            adapter: None,
+            pooling: input.pooling()?,
+            normalize: input.normalize,
+        };
+        self.label_sets.insert(number, set);
+        Ok(())
+    }
+
+    /// Takes a set of labels off the device, if it is there.
+    pub fn unload_labels(&mut self, number: u32) {
+        self.label_sets.remove(&number);
+    }
+
+    /// Ranks the labels of a set for documents, in order, by the inner product of their vectors. `on_batch` as in
+    /// [`Specter::embed`].
+    pub async fn rank_labels(
+        &mut self,
+        documents: &[Document],
+        number: u32,
+        options: &RankOptions,
+        on_batch: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<Vec<Vec<Score>>> {
+        if let Some(name) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
+            return Err(self.unknown_adapter(name));
+        }
+        let output = self.output(options.pooling, options.normalize);
+        let Parts { pipeline, adapters, label_sets, .. } = self.parts();
+        let Some(set) = label_sets.get(&number) else {
+            return Err(Error::internal(format!("there is no set of labels {number}")));
+        };
+        let adapter = options.adapter.as_ref().and_then(|name| adapters.get(name));
+        set.score(pipeline, adapter, output, Function::None, options.top_k, documents, on_batch).await
+    }
+
+    /// What makes the vectors of a call, for whoever keeps them.
+    pub fn input(
+        &self,
+        adapter: Option<&str>,
+        pooling: Option<Pooling>,
+        normalize: Option<bool>,
+    ) -> Result<HeadInput> {
+        let adapter = adapter.map(|name| {
+            let loaded = self.adapters.get(name).ok_or_else(|| self.unknown_adapter(name))?;
+            Ok(AdapterInput { name: name.to_owned(), fingerprint: loaded.fingerprint.clone() })
+        });
+        let output = self.output(pooling, normalize);
+        Ok(HeadInput {
+            model: self.name().to_owned(),
+            fingerprint: self.fingerprint().to_owned(),
+            dtype: self.format().name().to_owned(),
+            adapter: adapter.transpose()?,
+            pooling: output.pooling.name().to_owned(),
+            normalize: output.normalize,
+            template: self.template().to_string(),
+        })
+    }
+
+    /// Refuses vectors that another model has made, or this one in another dtype. Gives the name under which the adapter
+    /// that made them is loaded.
+    fn check_input(&self, head: &str, input: &HeadInput) -> Result<Option<String>> {
+        let refuse = |problem: String| Err(Error::UnsupportedHead { head: head.to_owned(), problem });
+        if input.fingerprint != self.fingerprint() {
+            return refuse(format!(
+                "it belongs to vectors of {}, and this model, {}, has other weights; load that model, or train it again \
+                 on this one",
+                input.model,
+                self.name()
+            ));
+        }
+        let dtype = self.format().name();
+        if input.dtype != dtype {
+            return refuse(format!(
+                "it belongs to vectors in {0}, and this model is loaded in {dtype}; load the model with dtype: '{0}', or \
+                 train it again",
+                input.dtype
+            ));
+        }
+        let template = self.template().to_string();
+        if input.template != template {
+            return refuse(format!(
+                "it belongs to texts of the form {:?}, and this model is loaded with {template:?}; load it with that \
+                 template",
+                input.template
+            ));
+        }
+        let Some(wanted) = &input.adapter else { return Ok(None) };
+        let same = |(_, adapter): &(&String, &AdapterOn<B>)| adapter.fingerprint == wanted.fingerprint;
+        // Under the same name, where there are several.
+        let by_name = self.adapters.get_key_value(&wanted.name).filter(same);
+        match by_name.or_else(|| self.adapters.iter().find(same)) {
+            Some((name, _)) => Ok(Some(name.clone())),
+            None => refuse(format!(
+                "it reads the vectors of the adapter {:?} that it was trained with, which is not loaded; load that \
+                 adapter first",
+                wanted.name
+            )),
+        }
+    }
+
+    /// Puts the head on the device that a model brings along.
+    pub(super) async fn add_own_head(
+        &mut self,
+        described: HeadConfig,
+        weights: &HeadWeights,
+        function: Option<Function>,
+    ) -> Result<()> {
+        let network = self.encoder.load_head(OWN_HEAD, weights).await?;
+        let mut head = LoadedHead::new(network, described);
+        head.function = function.unwrap_or(head.function);
+        self.heads.insert(OWN_HEAD.to_owned(), head);
+        Ok(())
+    }
+
+    /// Reads the head of a folder, if there is one, onto the device.
+    pub(super) async fn read_head(
+        &mut self,
+        name: &str,
+        folder: &impl Folder,
+    ) -> Result<Option<LoadedHead<B>>> {
+        let hidden = self.config().hidden_size;
+        let Some(described) = HeadConfig::from_folder(folder, name, Some(hidden)).await? else {
+            return Ok(None);
+        };
+        let checkpoint =
+            open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+        let weights = described.read(&checkpoint).await?;
+        let network = self.encoder.load_head(name, &weights).await?;
+        Ok(Some(LoadedHead::new(network, described)))
+    }
+
+    /// Puts a saved head on the device, for the adapter that the caller names, else for the one that it names itself.
+    pub(super) async fn add_saved_head(
+        &mut self,
+        name: &str,
+        saved: &SavedHead,
+        adapter: Option<&str>,
+    ) -> Result<LoadedHead<B>> {
+        let (adapter, pooling, normalize) = match &saved.input {
+            Some(input) => {
+                let own = self.check_input(name, input)?;
+                if let Some(adapter) = adapter.filter(|&adapter| own.as_deref() != Some(adapter)) {
+                    let problem = format!(
+                        "it was not trained on vectors of the adapter {adapter:?}; leave the adapter out, which the head \
+                         names itself"
+                    );
+                    return Err(Error::UnsupportedHead { head: name.to_owned(), problem });
+                }
+                (own, input.pooling()?, input.normalize)
+            }
+            None => (adapter.map(str::to_owned), self.defaults.pooling, self.defaults.normalize),
+        };
+        let network = self.encoder.load_head(name, &saved.weights()).await?;
+        Ok(LoadedHead {
+            network,
+            labels: saved.labels.clone(),
+            function: saved.function,
+            adapter,
+            pooling,
+            normalize,
+        })
+    }
+
+    fn chosen_head(&self, name: Option<&str>) -> Result<String> {
+        let chosen = match name {
+            Some(name) => self.heads.get_key_value(name).map(|(name, _)| name),
+            None if self.heads.len() == 1 => self.heads.keys().next(),
+            None => None,
+        };
+        if let Some(Error::UnsupportedHead { head, problem }) =
+            name.and_then(|name| self.refused_heads.get(name))
+        {
+            return Err(Error::UnsupportedHead { head: head.clone(), problem: problem.clone() });
+        }
+        chosen.cloned().ok_or_else(|| self.unknown_head(name))
+    }
+
+    fn unknown_head(&self, name: Option<&str>) -> Error {
+        Error::UnknownHead { name: name.map(str::to_owned), loaded: self.heads.keys().cloned().collect() }
+    }
+}
+
+impl<B: Backend> LoadedHead<B> {
+    /// A head of published files: it reads the vector of `[CLS]` as it is.
+    fn new(network: HeadOn<B>, described: HeadConfig) -> Self {
+        let HeadConfig { labels, function, .. } = described;
+        Self { network, labels, function, adapter: None, pooling: Pooling::Cls, normalize: false }
+    }
+
+    fn output(&self) -> Output {
+        Output { pooling: self.pooling, normalize: self.normalize, layers: usize::MAX }
+    }
+
+    /// How many dense layers it has, the model's pooler among them.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.network.layers.len() + usize::from(self.network.pooler)
+    }
+
+    /// Runs documents through the model and this head: of each, the best labels, the best first.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the way")]
+    async fn score(
+        &self,
+        pipeline: Pipeline<'_, B>,
+        adapter: Option<&AdapterOn<B>>,
+        output: Output,
+        function: Function,
+        top_k: usize,
+        documents: &[Document],
+        on_batch: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<Vec<Vec<Score>>> {
+        let count = self.labels.len();
+        let best = top_k.min(count);
+        // A softmax needs all of them; and what is little is read as it is.
+        let on_device =
+            function != Function::Softmax && best <= MOST_ON_DEVICE && 2 * best < count && best > 0;
+        let readout = if on_device {
+            Readout::LargestLogits(&self.network, best)
+        } else {
+            Readout::Logits(&self.network)
+        };
+        let mut scored = Vec::with_capacity(documents.len());
+        let collect = |rows: &[f32], documents: usize| {
+            for row in rows.chunks_exact(rows.len() / documents.max(1)) {
+                scored.push(if on_device {
+                    ranked(row, function)
+                } else {
+                    best_of(row, count, function, best)
+                });
+            }
+        };
+        pipeline.run(documents, Route { adapter, output, readout }, on_batch, collect).await?;
+        Ok(scored)
+    }
+}
+
+/// The labels of the largest logits, which come with their columns.
+fn ranked(row: &[f32], function: Function) -> Vec<Score> {
+    let (logits, columns) = row.split_at(row.len() / 2);
+    let mut scores: Vec<Score> =
+        logits.iter().zip(columns).map(|(&score, &column)| Score { label: column as usize, score }).collect();
+    apply(function, &mut scores);
+    scores
+}
+
+/// The labels of the largest of the first `count` logits, the best first, and of equal ones the first.
+fn best_of(row: &[f32], count: usize, function: Function, best: usize) -> Vec<Score> {
+    let logits = row.iter().take(count).enumerate();
+    let mut scores: Vec<Score> = logits.map(|(label, &score)| Score { label, score }).collect();
+    apply(function, &mut scores);
+    scores.sort_by(|x, y| y.score.total_cmp(&x.score));
+    scores.truncate(best);
+    scores
+}
+
+/// Logits become scores.
+fn apply(function: Function, scores: &mut [Score]) {
+    match function {
+        Function::Sigmoid => {
+            for Score { score, .. } in scores {
+                *score = 1.0 / (1.0 + (-*score).exp());
+            }
+        }
+        Function::Softmax => {
+            let largest = scores.iter().map(|score| score.score).fold(f32::NEG_INFINITY, f32::max);
+            let mut sum = 0.0;
+            for Score { score, .. } in &mut *scores {
+                *score = (*score - largest).exp();
+                sum += *score;
+            }
+            for Score { score, .. } in scores {
+                *score /= sum;
+            }
+        }
+        Function::None => {}
+    }
+}
