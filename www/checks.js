@@ -6,6 +6,7 @@
 
 import { SpecterError } from './errors.js';
 
+/** @import { FitTargets } from './protocol.js' */
 /** @import { Paper } from './types.js' */
 
 /**
@@ -117,6 +118,57 @@ export function checkPapers(papers) {
     }
     return /** @type {Paper} */ ({ title, abstract });
   });
+}
+
+/**
+ * Papers and what is known of each: the same of all of them.
+ *
+ * @param {unknown} examples
+ * @returns {{ papers: (string | Paper)[], targets: FitTargets }}
+ */
+export function checkExamples(examples) {
+  if (!Array.isArray(examples) || examples.length === 0) {
+    throw new SpecterError('invalid-input', 'There are no examples. Give an array of objects with a paper, and its label, labels or value.');
+  }
+  const papers = examples.map((example, index) => {
+    if (typeof example !== 'object' || example === null || !('paper' in example)) {
+      throw new SpecterError('invalid-input', `examples[${index}] has no paper. Give an object with a paper, and its label, labels or value.`);
+    }
+    return example.paper;
+  });
+  const key = ['label', 'labels', 'value'].find((key) => examples.every((example) => key in example));
+  const every = (/** @type {(one: any) => boolean} */ isOne, /** @type {string} */ what) => {
+    const index = examples.findIndex((example) => !isOne(example[/** @type {string} */ (key)]));
+    if (index >= 0) throw new SpecterError('invalid-input', `examples[${index}].${key} is ${kindOf(examples[index][/** @type {string} */ (key)])}. Give ${what}.`);
+    return examples.map((example) => example[/** @type {string} */ (key)]);
+  };
+  /** @returns {FitTargets} */
+  const targets = () => {
+    if (key === 'label') return { labels: every((label) => typeof label === 'string' && label.trim() !== '', 'a string that is not empty') };
+    if (key === 'value') return { values: every((value) => typeof value === 'number' && Number.isFinite(value), 'a finite number') };
+    if (key === 'labels') {
+      const isSet = (/** @type {unknown} */ set) => Array.isArray(set) && new Set(set).size === set.length && set.every((label) => typeof label === 'string' && label.trim() !== '');
+      return { labelSets: every(isSet, 'an array of strings, each once').map((set) => [...set]) };
+    }
+    throw new SpecterError('invalid-input', 'What is known of the examples differs. Give all of them a label, or all of them labels, or all of them a value.');
+  };
+  return { papers: checkPapers(papers), targets: targets() };
+}
+
+/**
+ * One threshold for all labels, or one for each.
+ *
+ * @param {unknown} threshold
+ * @returns {{ threshold?: number, thresholds?: Record<string, number> }}
+ */
+export function checkThreshold(threshold) {
+  if (threshold === undefined) return {};
+  const isNumber = (/** @type {unknown} */ value) => typeof value === 'number' && !Number.isNaN(value);
+  if (isNumber(threshold)) return { threshold: /** @type {number} */ (threshold) };
+  if (typeof threshold === 'object' && threshold !== null && Object.values(threshold).every(isNumber)) {
+    return { thresholds: /** @type {Record<string, number>} */ ({ ...threshold }) };
+  }
+  throw new SpecterError('invalid-option', `threshold is a number, or an object of numbers by label; it was given ${kindOf(threshold)}.`);
 }
 
 /** @param {unknown} value */

@@ -7,6 +7,8 @@
 
 import init, { Engine, Sha256 } from './wasm/specter_web.js';
 import { abortError, untilAborted } from './abort.js';
+import { learn } from './fit.js';
+import { FORMAT } from './heads.js';
 import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
@@ -18,8 +20,8 @@ import { withSubgroups } from './webgpu.js';
 
 /** @import { Choice } from './device.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Call, EngineHandle, EngineInfo, LoadCall, Outcome } from './protocol.js' */
-/** @import { Dtype, OnProgress, Store } from './types.js' */
+/** @import { Call, EngineHandle, EngineInfo, FitCall, HeadOrigin, LoadCall, Outcome } from './protocol.js' */
+/** @import { Dtype, OnProgress, SavedHead, Store } from './types.js' */
 
 /** @typedef {{ signal: AbortSignal, onProgress: OnProgress }} CallContext */
 
@@ -30,6 +32,7 @@ import { withSubgroups } from './webgpu.js';
  * @property {Engine} engine
  * @property {CpuProcessor | null} processor  what it runs on, where that is not the GPU
  * @property {string} reason                  why it runs there
+ * @property {Set<number>} labels             the sets of labels that are on the device
  */
 
 /** How often a GPU is lost before the CPU takes over. */
@@ -47,7 +50,7 @@ export class LocalEngine {
   #loaded = null;
   /** @type {Store | null} */
   #store = null;
-  /** How the model was loaded, and the adapters that came later: what it takes to load all of it again. */
+  /** How the model was loaded, and the adapters and heads that came later: what it takes to load all of it again. */
   /** @type {LoadCall | null} */
   #origin = null;
   /** How often the GPU was lost. */
@@ -113,15 +116,15 @@ export class LocalEngine {
   async #perform(call, context) {
     if (call.type === 'load') {
       this.#store = storeFor(call.cache);
-      this.#origin = { ...call, adapters: [...call.adapters] };
+      this.#origin = { ...call, adapters: [...call.adapters], heads: [...call.heads] };
     }
     const origin = this.#origin;
     if (!origin) throw new SpecterError('internal', 'The engine was called before its model was loaded.');
     for (;;) {
       try {
         this.#loaded ??= await load(origin, await this.#choose(origin), this.#store, context);
-        const embeddings = await this.#answer(call, this.#loaded.engine, origin, context);
-        return { info: this.#info(this.#loaded), ...(embeddings && { embeddings }) };
+        const answer = await this.#answer(call, this.#loaded, origin, context);
+        return { ...answer, info: this.#info(this.#loaded) };
       } catch (error) {
         const goesOn = origin.options.device === 'auto' && !this.#givenUp && this.#fails(SpecterError.from(error));
         if (!goesOn) throw error;
@@ -155,33 +158,76 @@ export class LocalEngine {
 
   /**
    * @param {Call} call
-   * @param {Engine} engine
-   * @param {LoadCall} origin
+   * @param {Loaded} loaded
+   * @param {LoadCall} origin  of which it is noted what is loaded and unloaded
    * @param {CallContext} context
-   * @returns {Promise<import('./types.js').Embeddings | undefined>}
+   * @returns {Promise<Omit<Outcome, 'info'>>}
    */
-  async #answer(call, engine, { adapters }, context) {
+  async #answer(call, { engine, labels }, origin, context) {
+    const { adapters, heads } = origin;
+    const callbacks = {
+      shouldStop: () => context.signal.aborted,
+      onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
+        context.onProgress({ phase: 'embed', loaded, total }),
+    };
     switch (call.type) {
       case 'load':
-        return undefined;
+        return {};
       case 'loadAdapter':
         await loadAdapter(engine, call.name, call.place, this.#store, context);
-        adapters.splice(0, Infinity, ...adapters.filter(([name]) => name !== call.name), [call.name, call.place]);
-        return undefined;
+        origin.adapters = [...adapters.filter(([name]) => name !== call.name), [call.name, call.place]];
+        return {};
       case 'unloadAdapter':
         engine.unloadAdapter(call.name);
-        adapters.splice(0, Infinity, ...adapters.filter(([name]) => name !== call.name));
-        return undefined;
-      case 'embed': {
-        const { data, dims } = await engine.embed(call.papers, {
-          ...call.options,
-          shouldStop: () => context.signal.aborted,
-          onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
-            context.onProgress({ phase: 'embed', loaded, total }),
-        });
-        return { data, dims };
+        origin.adapters = adapters.filter(([name]) => name !== call.name);
+        this.#forgetLostHeads(engine, origin);
+        return {};
+      case 'loadHead': {
+        const { head } = call;
+        await loadHead(engine, head, this.#store, context);
+        origin.heads = [...heads.filter(({ name }) => name !== head.name), head];
+        return typeof head.from === 'string' ? { head: JSON.parse(head.from) } : {};
       }
+      case 'unloadHead':
+        engine.unloadHead(call.name);
+        this.#forgetLostHeads(engine, origin);
+        return {};
+      case 'embed': {
+        const { data, dims } = await engine.embed(call.papers, { ...call.options, ...callbacks });
+        return { embeddings: { data, dims }, input: engine.input(call.options) };
+      }
+      case 'classify':
+        return { scores: await engine.classify(call.papers, { ...call.options, ...callbacks }) };
+      case 'fit': {
+        const head = await fit(engine, call, context);
+        const from = JSON.stringify(head);
+        await engine.loadHead(call.name, from, {});
+        origin.heads = [...heads.filter(({ name }) => name !== call.name), { name: call.name, from, options: {} }];
+        return { head };
+      }
+      case 'loadLabels':
+        await engine.loadLabels(call.number, call.labels, call.vectors, call.input);
+        labels.add(call.number);
+        return {};
+      case 'unloadLabels':
+        engine.unloadLabels(call.number);
+        labels.delete(call.number);
+        return {};
+      case 'rankLabels':
+        if (!labels.has(call.number)) return {};
+        return { scores: await engine.rankLabels(call.papers, call.number, { ...call.options, ...callbacks }) };
     }
+  }
+
+  /**
+   * Heads go with the adapters that they read.
+   *
+   * @param {Engine} engine
+   * @param {LoadCall} origin
+   */
+  #forgetLostHeads(engine, origin) {
+    const left = engine.info().heads.map(({ name }) => name);
+    origin.heads = origin.heads.filter(({ name }) => left.includes(name));
   }
 
   /**
@@ -270,7 +316,7 @@ function storeFor(cache) {
  * @param {CallContext} context
  * @returns {Promise<Loaded>}
  */
-async function load({ model, adapters, options }, choice, store, context) {
+async function load({ model, adapters, heads, options }, choice, store, context) {
   const { signal } = context;
   const { threads, device, ...rest } = options;
   const starting = choice.kind === 'wasm' ? CpuProcessor.start(threads) : undefined;
@@ -282,8 +328,9 @@ async function load({ model, adapters, options }, choice, store, context) {
       ? await loadModel(model, { ...rest, processor }, store, context)
       : await loadOnGpu(model, rest, choice.adapter, store, context);
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
+    for (const head of heads) await loadHead(engine, head, store, context);
     if (signal.aborted) throw abortError(signal);
-    return { engine, processor: processor ?? null, reason: choice.reason };
+    return { engine, processor: processor ?? null, reason: choice.reason, labels: new Set() };
   } catch (error) {
     // After a trap, of this call or another's, Rust's own state is not to be touched.
     if (!isTrap(error) && !crash.signal.aborted) engine?.free();
@@ -339,9 +386,39 @@ function loadAdapter(engine, name, place, store, context) {
 }
 
 /**
+ * @param {Engine} engine
+ * @param {HeadOrigin} head
+ * @param {Store | null} store
+ * @param {CallContext} context
+ * @returns {Promise<void>}
+ */
+function loadHead(engine, { name, from, options }, store, context) {
+  if (typeof from === 'string') return engine.loadHead(name, from, options);
+  return readyFolder(from, 'head', store, context, (folder) => engine.loadHead(name, folder, options));
+}
+
+/**
+ * Papers become vectors here, and what is learned of them in a module of its own.
+ *
+ * @param {Engine} engine
+ * @param {FitCall} call
+ * @param {CallContext} context
+ * @returns {Promise<SavedHead>}
+ */
+async function fit(engine, { papers, targets, options, choices }, context) {
+  const vectors = await engine.embed(papers, {
+    ...options,
+    shouldStop: () => context.signal.aborted,
+    onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
+      context.onProgress({ phase: 'embed', loaded, total }),
+  });
+  return { format: FORMAT, ...(await learn(vectors, targets, choices, context)), input: engine.input(options) };
+}
+
+/**
  * @template T
  * @param {Place} place
- * @param {Dtype | 'adapter'} dtype
+ * @param {Dtype | 'adapter' | 'head'} dtype
  * @param {Store | null} store
  * @param {CallContext} context
  * @param {(folder: import('./wasm/specter_web.js').Folder) => Promise<T>} use

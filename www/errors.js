@@ -11,8 +11,9 @@
  * - `wasm-unavailable`: this browser has no vector instructions in WebAssembly.
  * - `model-not-found`: no model or adapter at the source, or no permission to read it.
  * - `network`: a request failed or was cut short; trying again may help.
- * - `unsupported-model`, `unsupported-adapter`: read and understood, but not something this engine runs.
- * - `unknown-adapter`: no adapter of that name is loaded.
+ * - `unsupported-model`, `unsupported-adapter`, `unsupported-head`: read and understood, but not something this engine
+ *   runs, or not with this model.
+ * - `unknown-adapter`, `unknown-head`: none of that name is loaded.
  * - `corrupt-file`: a file is damaged or does not fit the others.
  * - `invalid-input`: a paper or a source is not of a kind that can be used.
  * - `invalid-option`: an option's name or value is wrong.
@@ -21,7 +22,7 @@
  * - `disposed`: called after `dispose()`.
  * - `internal`: a defect of this package.
  *
- * @typedef {'webgpu-unavailable' | 'wasm-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unknown-adapter' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
+ * @typedef {'webgpu-unavailable' | 'wasm-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unsupported-head' | 'unknown-adapter' | 'unknown-head' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
  */
 
 /**

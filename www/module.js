@@ -19,24 +19,39 @@ export async function fetchModule(url, compile) {
   try {
     response = await fetch(url);
   } catch (cause) {
-    throw new SpecterError('network', `The engine itself could not be read from ${url}. Check the connection.`, { file, cause });
+    throw new SpecterError('network', `The engine itself could not be read from ${url}. Check the connection, and that connect-src of a Content-Security-Policy allows it.`, { file, cause });
   }
-  if (!response.ok) {
+  const type = response.headers.get('content-type') ?? '';
+  // Servers of single-page applications answer with the page where they have nothing.
+  const isPage = type.startsWith('text/html');
+  if (!response.ok || isPage) {
     throw new SpecterError(
       'network',
-      `The engine itself could not be read from ${url} (HTTP ${response.status}). Serve the folder wasm beside engine.js.`,
+      `The engine itself could not be read from ${url} (${isPage ? 'the server sent a page' : `HTTP ${response.status}`}). Serve the folder wasm beside engine.js.`,
       { file },
     );
   }
   try {
     return await compile(response);
   } catch (cause) {
-    throw new SpecterError(
-      'internal',
-      `The engine from ${url} could not be started (${cause instanceof Error ? cause.message : cause}). If the page has a Content-Security-Policy, its script-src needs 'wasm-unsafe-eval'.`,
-      { file, cause },
-    );
+    throw notStarted(`The engine from ${url}`, cause, file);
   }
+}
+
+/**
+ * What to do where a browser refuses to compile or to start WebAssembly.
+ *
+ * @param {string} what
+ * @param {unknown} cause
+ * @param {string} [file]
+ * @returns {SpecterError}
+ */
+export function notStarted(what, cause, file) {
+  return new SpecterError(
+    'internal',
+    `${what} could not be started (${cause instanceof Error ? cause.message : cause}). If the page has a Content-Security-Policy, its script-src needs 'wasm-unsafe-eval'.`,
+    { file, cause },
+  );
 }
 
 /**

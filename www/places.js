@@ -1,5 +1,5 @@
 /**
- * What a load reads: the places of a model and of its adapters, from what a caller names and what presets know.
+ * What a load reads: the places of a model, of its adapters and of heads, from what a caller names and what presets know.
  *
  * @module
  */
@@ -7,9 +7,11 @@
 import { checkNames } from './checks.js';
 import { SpecterError } from './errors.js';
 import { placeOf } from './folder.js';
+import { headOrigin } from './heads.js';
 import { presets } from './presets.js';
 
 /** @import { Place, PlaceOptions } from './folder.js' */
+/** @import { HeadOrigin } from './protocol.js' */
 /** @import { AdapterSource, LoadOptions, Preset, Source } from './types.js' */
 
 /** Where hub ids lead unless a caller says otherwise. */
@@ -29,10 +31,10 @@ export function presetOf(name) {
 
 /**
  * @param {Source} source
- * @param {Pick<LoadOptions, 'adapters' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
- * @returns {{ model: Place, adapters: [name: string, place: Place][] }}
+ * @param {Pick<LoadOptions, 'adapters' | 'heads' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
+ * @returns {{ model: Place, adapters: [name: string, place: Place][], heads: HeadOrigin[] }}
  */
-export function placesOf(source, { adapters, hub = HUB, revision, headers, integrity } = {}) {
+export function placesOf(source, { adapters, heads = {}, hub = HUB, revision, headers, integrity } = {}) {
   const preset = presetOf(source);
   const model = placeOf(preset?.id ?? source, { hub, revision: revision ?? preset?.revision, headers, integrity });
   const chosen = adapters ?? Object.fromEntries(Object.keys(preset?.adapters ?? {}).map((name) => [name, true]));
@@ -44,6 +46,7 @@ export function placesOf(source, { adapters, hub = HUB, revision, headers, integ
       const isNear = place.kind === 'http' && model.kind === 'http' && new URL(place.base).origin === new URL(model.base).origin;
       return [name, isNear ? { ...place, headers: { ...headers, ...place.headers } } : place];
     }),
+    heads: Object.entries(heads).map(([name, from]) => headOrigin(name, from, { hub })),
   };
 }
 

@@ -9,7 +9,7 @@
 
 /** @import { PlainError } from './errors.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Device, Dtype, Embeddings, Features, Info, OnProgress, Paper, Pooling, Progress, Store, Tuned } from './types.js' */
+/** @import { Device, Dtype, Embeddings, Features, FitKind, HeadFunction, Info, OnProgress, Paper, Pooling, Progress, SavedHead, Store, Tuned } from './types.js' */
 
 /**
  * What the engine knows of itself; the page adds what it knows of presets.
@@ -27,8 +27,42 @@
  * @property {string} [template]
  * @property {Pooling} [pooling]
  * @property {boolean} [normalize]
+ * @property {HeadFunction} [function]
  * @property {string | Tuned[]} [tuning]
  * @property {Features} [features]
+ */
+
+/**
+ * What to load for a head: a folder, or JSON.
+ *
+ * @typedef {object} HeadOrigin
+ * @property {string} name
+ * @property {Place | string} from
+ * @property {{ adapter?: string, function?: string }} options
+ */
+
+/**
+ * What made some vectors, as the engine says it.
+ *
+ * @typedef {import('./wasm/specter_web.js').EngineInput} VectorInput
+ */
+
+/**
+ * What is learned of each paper.
+ *
+ * @typedef {{ labels: string[] } | { labelSets: string[][] } | { values: number[] }} FitTargets
+ *
+ * @typedef {object} LearningChoices
+ * @property {FitKind} [kind]
+ * @property {number[]} [strength]
+ * @property {number} [folds]
+ * @property {'balanced' | Record<string, number>} [classWeights]
+ */
+
+/**
+ * How papers become vectors.
+ *
+ * @typedef {{ adapter?: string | null, pooling?: Pooling, normalize?: boolean }} VectorOptions
  */
 
 /**
@@ -36,6 +70,7 @@
  * @property {'load'} type
  * @property {Place} model
  * @property {[name: string, place: Place][]} adapters
+ * @property {HeadOrigin[]} heads
  * @property {boolean | Store | MessagePort} cache  a store in the page is spoken to through a port
  * @property {EngineOptions} options
  *
@@ -51,19 +86,68 @@
  * @typedef {object} EmbedCall
  * @property {'embed'} type
  * @property {(string | Paper)[]} papers
- * @property {{ adapter?: string | null, pooling?: Pooling, normalize?: boolean }} options
+ * @property {VectorOptions & { template?: string }} options
+ *
+ * @typedef {object} LoadHeadCall
+ * @property {'loadHead'} type
+ * @property {HeadOrigin} head
+ *
+ * @typedef {object} UnloadHeadCall
+ * @property {'unloadHead'} type
+ * @property {string} name
+ *
+ * @typedef {object} ClassifyCall
+ * @property {'classify'} type
+ * @property {(string | Paper)[]} papers
+ * @property {{ head?: string, function?: HeadFunction, threshold?: number, thresholds?: Record<string, number>, topK?: number }} options
+ *
+ * @typedef {object} FitCall
+ * @property {'fit'} type
+ * @property {string} name
+ * @property {(string | Paper)[]} papers
+ * @property {FitTargets} targets
+ * @property {VectorOptions} options
+ * @property {LearningChoices} choices
+ *
+ * @typedef {object} LoadLabelsCall
+ * @property {'loadLabels'} type
+ * @property {number} number
+ * @property {string[]} labels
+ * @property {Float32Array} vectors
+ * @property {VectorInput} input
+ *
+ * @typedef {object} UnloadLabelsCall
+ * @property {'unloadLabels'} type
+ * @property {number} number
+ *
+ * @typedef {object} RankLabelsCall
+ * @property {'rankLabels'} type
+ * @property {(string | Paper)[]} papers
+ * @property {number} number
+ * @property {VectorOptions & { topK: number }} options
  */
 
 /**
- * Every call's result: what is known of the engine afterwards and, from `embed`, the vectors.
+ * For each paper how many labels it has; and all papers' labels and scores end to end.
+ *
+ * @typedef {{ counts: Uint32Array, labels: Uint32Array, scores: Float32Array }} Scores
+ */
+
+/**
+ * Every call's result: what is known of the engine afterwards, and what was asked for: vectors and what made them, scores,
+ * a head. There are no scores where the labels to be ranked are not on the device, because they never were, or because the
+ * device was lost.
  *
  * @typedef {object} Outcome
  * @property {EngineInfo} info
  * @property {Embeddings} [embeddings]
+ * @property {VectorInput} [input]
+ * @property {Scores} [scores]
+ * @property {SavedHead} [head]
  */
 
 /**
- * @typedef {LoadCall | LoadAdapterCall | UnloadAdapterCall | EmbedCall} Call
+ * @typedef {LoadCall | LoadAdapterCall | UnloadAdapterCall | LoadHeadCall | UnloadHeadCall | EmbedCall | ClassifyCall | FitCall | LoadLabelsCall | UnloadLabelsCall | RankLabelsCall} Call
  */
 
 /**

@@ -139,7 +139,7 @@ export class Resource {
       if (cause instanceof SpecterError) throw cause;
       throw new SpecterError(
         'network',
-        `${this.#address} could not be read. Check the connection, and that its server allows requests from this page (CORS).`,
+        `${this.#address} could not be read. Check the connection, that its server allows requests from this page (CORS), and that connect-src of a Content-Security-Policy names it.`,
         { file, cause },
       );
     }

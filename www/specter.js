@@ -1,5 +1,6 @@
 /**
- * specter-web: transformer encoders for scientific papers on WebGPU. Text never leaves the machine.
+ * specter-web: transformer encoders and classifiers for scientific papers on WebGPU and the CPU. Text never leaves the
+ * machine.
  *
  * @module
  */
@@ -7,35 +8,61 @@
 import { abortError, untilAborted } from './abort.js';
 import { ModelCache } from './cache/models.js';
 import {
-  checkCache, checkChoice, checkCount, checkFeatures, checkKind, checkNames, checkPapers, checkTemplate, checkTuning,
+  checkCache, checkChoice, checkCount, checkExamples, checkFeatures, checkKind, checkNames, checkPapers, checkTemplate,
+  checkThreshold, checkTuning,
 } from './checks.js';
 import { SpecterError } from './errors.js';
+import { Head, headOrigin } from './heads.js';
+import { checkLabels, LabelSet } from './labels.js';
 import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
 
 /** @import { NamedPreset } from './places.js' */
-/** @import { Call, EngineHandle, EngineInfo, Outcome } from './protocol.js' */
+/** @import { Call, EngineHandle, EngineInfo, Outcome, Scores, VectorInput } from './protocol.js' */
 
-export { ModelCache, SpecterError };
+export { Head, LabelSet, ModelCache, SpecterError };
 
 /** @typedef {import('./errors.js').SpecterErrorCode} SpecterErrorCode */
 /** @typedef {import('./types.js').AdapterOptions} AdapterOptions */
 /** @typedef {import('./types.js').AdapterSource} AdapterSource */
 /** @typedef {import('./types.js').CachedModel} CachedModel */
+/** @typedef {import('./types.js').ClassifyOptions} ClassifyOptions */
 /** @typedef {import('./types.js').Device} Device */
 /** @typedef {import('./types.js').Dtype} Dtype */
 /** @typedef {import('./types.js').Embeddings} Embeddings */
 /** @typedef {import('./types.js').EmbedOptions} EmbedOptions */
+/** @typedef {import('./types.js').EncodeLabelsOptions} EncodeLabelsOptions */
+/** @typedef {import('./types.js').Example} Example */
+/** @typedef {import('./types.js').FitKind} FitKind */
+/** @typedef {import('./types.js').FitOptions} FitOptions */
+/** @typedef {import('./types.js').HeadFunction} HeadFunction */
+/** @typedef {import('./types.js').HeadInfo} HeadInfo */
+/** @typedef {import('./types.js').HeadOptions} HeadOptions */
+/** @typedef {import('./types.js').HeadSource} HeadSource */
 /** @typedef {import('./types.js').Info} Info */
+/** @typedef {import('./types.js').Label} Label */
 /** @typedef {import('./types.js').LoadOptions} LoadOptions */
 /** @typedef {import('./types.js').OnProgress} OnProgress */
 /** @typedef {import('./types.js').Paper} Paper */
 /** @typedef {import('./types.js').Pooling} Pooling */
 /** @typedef {import('./types.js').Progress} Progress */
+/** @typedef {import('./types.js').RankLabelsOptions} RankLabelsOptions */
+/** @typedef {import('./types.js').SavedHead} SavedHead */
+/** @typedef {import('./types.js').ScikitLearnHead} ScikitLearnHead */
+/** @typedef {import('./types.js').Score} Score */
 /** @typedef {import('./types.js').Similarity} Similarity */
 /** @typedef {import('./types.js').Source} Source */
 /** @typedef {import('./types.js').Store} Store */
+
+/** What a head's logits can become. */
+const FUNCTIONS = ['sigmoid', 'softmax', 'none'];
+
+/** What labels can be ranked by. */
+const SIMILARITIES = ['cosine', 'dot'];
+
+/** How many sets of labels stay on the device that nobody holds in hand. */
+const KEPT_LABELS = 4;
 
 /**
  * A loaded model. Instances are independent: each has its own worker and device.
@@ -70,6 +97,9 @@ export class Specter {
   #closing = new AbortController();
   /** @type {Promise<void> | null} */
   #disposal = null;
+  /** Labels that `rankLabels` was given as they are, by what they were encoded from; the one used last comes last. */
+  /** @type {Map<string, LabelSet>} */
+  #encoded = new Map();
 
   /**
    * @private
@@ -93,12 +123,13 @@ export class Specter {
    */
   static async load(source, options = {}) {
     checkNames('Specter.load', options, [
-      'adapters', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
+      'adapters', 'heads', 'function', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
       'threads', 'tuning', 'features', 'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
     ]);
     const { dtype, device = 'auto', worker = true, maxLength, tokenBudget, threads, tuning, features, hub = HUB, cache = true } = options;
     const preset = presetOf(source);
     const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
+    const { function: become = preset?.function } = options;
     const signal = options.signal ?? new AbortController().signal;
     if (signal.aborted) throw abortError(signal);
     // All that can be known to be wrong before anything is downloaded.
@@ -110,6 +141,7 @@ export class Specter {
     checkTemplate(template);
     checkChoice('pooling', pooling, ['cls', 'mean']);
     checkKind('normalize', normalize, 'boolean');
+    checkChoice('function', become, FUNCTIONS);
     checkTuning(tuning);
     checkFeatures(features);
     checkCache(cache);
@@ -119,7 +151,7 @@ export class Specter {
       ...placesOf(source, options),
       cache,
       options: withoutUndefined({
-        dtype, device, maxLength, tokenBudget, threads, template, pooling, normalize, tuning, features,
+        dtype, device, maxLength, tokenBudget, threads, template, pooling, normalize, function: become, tuning, features,
       }),
     };
 
@@ -195,7 +227,212 @@ export class Specter {
   }
 
   /**
-   * Forgets an adapter and frees its weights.
+   * Classifies papers: for each, in order, the labels that pass the threshold with their scores, the best first.
+   *
+   * @param {string | Paper | readonly (string | Paper)[]} papers
+   * @param {ClassifyOptions} [options]
+   * @returns {Promise<Score[][]>}
+   * @throws {SpecterError} `unknown-head`
+   *
+   * @example
+   * const [labels] = await specter.classify({ title: 'On the origin of species' }, { topK: 3 });
+   * for (const { label, score } of labels) console.log(label, score);
+   */
+  async classify(papers, options = {}) {
+    checkNames('classify', options, ['head', 'threshold', 'topK', 'function', 'onProgress', 'signal']);
+    const { head, threshold, topK, function: become } = options;
+    checkKind('head', head, 'string');
+    checkCount('topK', topK, 'labels');
+    checkChoice('function', become, FUNCTIONS);
+    const { scores, info } = await this.#call(options, () => ({
+      type: 'classify',
+      papers: checkPapers(papers),
+      options: withoutUndefined({ head, function: become, topK, ...checkThreshold(threshold) }),
+    }));
+    const used = info.heads.find(({ name }) => head === undefined || name === head);
+    return labelled(/** @type {Scores} */ (scores), used?.labels ?? []);
+  }
+
+  /**
+   * Loads a head beside those that are loaded: a folder of the adapters library, what `head.save()` gave, or a linear model
+   * of scikit-learn.
+   *
+   * @param {string} name  what `classify` will call it
+   * @param {HeadSource} source
+   * @param {HeadOptions} [options]
+   * @returns {Promise<Head>}
+   * @throws {SpecterError} `unsupported-head`: for another model, another dtype, or of a kind that is not run
+   */
+  async loadHead(name, source, options = {}) {
+    checkNames('loadHead', options, ['adapter', 'function', 'revision', 'headers', 'integrity', 'onProgress', 'signal']);
+    const { adapter, function: become, revision, headers, integrity } = options;
+    checkKind('name', name, 'string');
+    checkKind('adapter', adapter, 'string');
+    checkChoice('function', become, FUNCTIONS);
+    const origin = () => headOrigin(name, source, { hub: this.#origin.hub, revision, headers, integrity });
+    const { head, info } = await this.#call(options, () => {
+      const head = origin();
+      return { type: 'loadHead', head: { ...head, options: { ...head.options, ...withoutUndefined({ adapter, function: become }) } } };
+    });
+    return this.#head(name, info, head ?? null);
+  }
+
+  /**
+   * Forgets a head and frees its weights.
+   *
+   * @param {string} name
+   * @returns {Promise<void>}
+   * @throws {SpecterError} `unknown-head`
+   */
+  async unloadHead(name) {
+    checkKind('name', name, 'string');
+    await this.#call({}, () => ({ type: 'unloadHead', name }));
+  }
+
+  /**
+   * Trains a head on examples, here: their vectors are computed and a linear model is learned from them, as scikit-learn's
+   * `LogisticRegression` and `Ridge` would. It can be used at once.
+   *
+   * @param {readonly Example[]} examples  each a paper with a label, with labels, or with a value
+   * @param {FitOptions} [options]
+   * @returns {Promise<Head>}
+   * @throws {SpecterError} `invalid-input`: no examples, one label only
+   *
+   * @example
+   * const head = await specter.fit([
+   *   { paper: { title: 'Sparse attention' }, label: 'computing' },
+   *   { paper: { title: 'Glaciers of the Andes' }, label: 'earth' },
+   * ]);
+   * const [[best]] = await head.score('A survey of moraines', { topK: 1 });
+   */
+  async fit(examples, options = {}) {
+    checkNames('fit', options, ['name', 'kind', 'adapter', 'pooling', 'normalize', 'strength', 'folds', 'classWeights', 'onProgress', 'signal']);
+    const { name = 'fitted', kind, adapter, pooling, normalize, strength, folds, classWeights } = options;
+    checkKind('name', name, 'string');
+    checkChoice('kind', kind, ['multinomial', 'one-vs-rest', 'ridge']);
+    checkKind('adapter', adapter ?? undefined, 'string');
+    checkChoice('pooling', pooling, ['cls', 'mean']);
+    checkKind('normalize', normalize, 'boolean');
+    checkCount('folds', folds, 'folds');
+    if (typeof classWeights !== 'object') checkChoice('classWeights', classWeights, ['balanced']);
+    const { head, info } = await this.#call(options, () => ({
+      type: 'fit',
+      name,
+      ...checkExamples(examples),
+      options: withoutUndefined({ adapter, pooling, normalize }),
+      choices: withoutUndefined({ kind, strength: strength === undefined ? undefined : [strength].flat(), folds, classWeights }),
+    }));
+    return this.#head(name, info, head ?? null);
+  }
+
+  /**
+   * Makes vectors of labels, once for all calls of `rankLabels`.
+   *
+   * @param {readonly (string | Label)[]} labels  up to 100,000 names, or names with definitions
+   * @param {EncodeLabelsOptions} [options]
+   * @returns {Promise<LabelSet>}
+   * @throws {SpecterError}
+   */
+  async encodeLabels(labels, options = {}) {
+    checkNames('encodeLabels', options, ['adapter', 'similarity', 'template', 'onProgress', 'signal']);
+    const { adapter, similarity = this.#similarity(), template = '{title}{sep}{abstract}' } = options;
+    checkKind('adapter', adapter ?? undefined, 'string');
+    checkChoice('similarity', similarity, SIMILARITIES);
+    checkTemplate(template);
+    const { names, papers } = checkLabels(labels);
+    const { embeddings, input } = await this.#call(options, () => ({
+      type: 'embed',
+      papers,
+      options: withoutUndefined({ adapter, template, normalize: similarity === 'cosine' }),
+    }));
+    return new LabelSet(names, /** @type {Embeddings} */ (embeddings).data, /** @type {VectorInput} */ (input));
+  }
+
+  /**
+   * Reads labels that `labels.save()` gave. Whether they belong to this model is found when they are ranked.
+   *
+   * @param {Uint8Array | ArrayBuffer} bytes
+   * @returns {LabelSet}
+   * @throws {SpecterError} `corrupt-file`
+   */
+  loadLabels(bytes) {
+    return LabelSet.read(bytes);
+  }
+
+  /**
+   * Ranks labels by what they mean: for each paper, in order, those whose vectors are the closest to its own.
+   *
+   * @param {string | Paper | readonly (string | Paper)[]} papers
+   * @param {LabelSet | readonly (string | Label)[]} labels  what is not encoded yet is encoded now, and kept for later calls
+   *   with the same labels
+   * @param {RankLabelsOptions} [options]
+   * @returns {Promise<Score[][]>}
+   * @throws {SpecterError}
+   *
+   * @example
+   * const [[best]] = await specter.rankLabels('Glaciers of the Andes', ['Earth science', 'Medicine']);
+   */
+  async rankLabels(papers, labels, options = {}) {
+    checkNames('rankLabels', options, ['topK', 'adapter', 'similarity', 'onProgress', 'signal']);
+    const { topK = 10, adapter, similarity } = options;
+    checkCount('topK', topK, 'labels');
+    checkKind('adapter', adapter ?? undefined, 'string');
+    checkChoice('similarity', similarity, SIMILARITIES);
+    const set = labels instanceof LabelSet ? labels : await this.#encode(labels, options);
+    if (similarity !== undefined && similarity !== set.similarity) {
+      throw new SpecterError('invalid-option', `The labels were encoded for the similarity '${set.similarity}'. Encode them again for '${similarity}', or leave the option out.`);
+    }
+    const { number, names } = set;
+    const rank = () => this.#call(options, () => ({
+      type: 'rankLabels',
+      number,
+      papers: checkPapers(papers),
+      options: withoutUndefined({ adapter, normalize: set.similarity === 'cosine', topK }),
+    }));
+    for (;;) {
+      const { scores } = await rank();
+      if (scores) return labelled(scores, names);
+      await this.#call(options, () => ({ type: 'loadLabels', number, ...set.contents() }));
+    }
+  }
+
+  /**
+   * Labels as they were given, encoded now or earlier.
+   *
+   * @param {readonly (string | Label)[]} labels
+   * @param {RankLabelsOptions} options
+   * @returns {Promise<LabelSet>}
+   */
+  async #encode(labels, { adapter, similarity, onProgress, signal }) {
+    const key = JSON.stringify([labels, adapter ?? null, similarity ?? null]);
+    const set = this.#encoded.get(key) ??
+      (await this.encodeLabels(labels, withoutUndefined({ adapter, similarity, onProgress, signal })));
+    this.#encoded.delete(key);
+    this.#encoded.set(key, set);
+    for (const [oldest, { number }] of this.#encoded) {
+      if (this.#encoded.size <= KEPT_LABELS) break;
+      this.#encoded.delete(oldest);
+      await this.#call({}, () => ({ type: 'unloadLabels', number }));
+    }
+    return set;
+  }
+
+  #similarity() {
+    return this.#origin.preset?.similarity === 'dot' ? 'dot' : 'cosine';
+  }
+
+  /**
+   * @param {string} name
+   * @param {EngineInfo} info
+   * @param {SavedHead | null} saved
+   */
+  #head(name, info, saved) {
+    const loaded = /** @type {HeadInfo} */ (info.heads.find((head) => head.name === name));
+    return new Head(this, loaded, saved);
+  }
+
+  /**
+   * Forgets an adapter and frees its weights, and with it the heads that read its vectors.
    *
    * @param {string} name
    * @returns {Promise<void>}
@@ -244,6 +481,20 @@ export class Specter {
     this.#info = outcome.info;
     return outcome;
   }
+}
+
+/**
+ * @param {Scores} scores
+ * @param {readonly string[]} names
+ * @returns {Score[][]}
+ */
+function labelled({ counts, labels, scores }, names) {
+  let at = 0;
+  return Array.from(counts, (count) => Array.from({ length: count }, () => {
+    const score = { label: names[/** @type {number} */ (labels[at])] ?? '', score: /** @type {number} */ (scores[at]) };
+    at += 1;
+    return score;
+  }));
 }
 
 /**

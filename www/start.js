@@ -4,7 +4,7 @@
  * @module
  */
 
-import { startFromElsewhere } from './elsewhere.js';
+import { startFromAnywhere } from './elsewhere.js';
 import { SpecterError } from './errors.js';
 
 /**
@@ -29,10 +29,17 @@ export async function importEngine() {
  * The worker that the engine runs in.
  *
  * @returns {Worker}
+ * @throws {SpecterError} `invalid-option` where there are none, `network`
  */
 export function startWorker() {
+  if (typeof Worker === 'undefined') {
+    throw new SpecterError(
+      'invalid-option',
+      'Nothing can start a worker here: this is a service worker, or no browser. Load the model in a page; an extension opens an offscreen document for it.',
+    );
+  }
   try {
-    return startFromElsewhere('worker.js') ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    return startFromAnywhere(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
   } catch (cause) {
     throw new SpecterError(
       'network',

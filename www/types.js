@@ -45,6 +45,7 @@
  * @property {Pooling} pooling
  * @property {boolean} normalize
  * @property {Similarity} similarity
+ * @property {HeadFunction} [function]  what becomes of the logits of its own head, where its files do not say so
  * @property {string} license      SPDX identifier
  * @property {string} citation
  */
@@ -54,6 +55,74 @@
  * them, or their dot product.
  *
  * @typedef {'euclidean' | 'cosine' | 'dot'} Similarity
+ */
+
+/**
+ * What becomes of a head's logits: a probability of each label on its own, one distribution over all labels, or nothing.
+ *
+ * @typedef {'sigmoid' | 'softmax' | 'none'} HeadFunction
+ */
+
+/**
+ * Where a head is read from: a folder of the adapters library (`head_config.json`), what `head.save()` gave, or the
+ * numbers of a linear model of scikit-learn; or one of these with what is particular to it.
+ *
+ * @typedef {Source | SavedHead | ScikitLearnHead | { source: Source | SavedHead | ScikitLearnHead, adapter?: string, function?: HeadFunction, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} HeadSource
+ */
+
+/**
+ * A linear head, for JSON.
+ *
+ * @typedef {object} SavedHead
+ * @property {string} format
+ * @property {string[]} labels
+ * @property {HeadFunction} function
+ * @property {number[][]} weight  a row for each label, a number for each component of a vector
+ * @property {number[]} bias
+ * @property {object} [input]     what made the vectors that it reads
+ * @property {{ kind: FitKind, examples: number, strength: number, validation: Validation[] }} [training]
+ */
+
+/**
+ * A linear model of scikit-learn that was trained on vectors of this model, as `tolist()` makes JSON of its parts.
+ * `function` is `'softmax'` where it is left out, and `'none'` of a regressor, which has no classes; a
+ * `OneVsRestClassifier` of many labels is a `'sigmoid'`.
+ *
+ * @typedef {object} ScikitLearnHead
+ * @property {number[] | number[][]} coef_
+ * @property {number | number[]} intercept_
+ * @property {(string | number)[]} [classes_]
+ * @property {HeadFunction} [function]
+ */
+
+/**
+ * What is learned: one label each (softmax), any number of labels each (sigmoid), or a value.
+ *
+ * @typedef {'multinomial' | 'one-vs-rest' | 'ridge'} FitKind
+ */
+
+/**
+ * A paper and what is known of it: one label, a set of labels, or a value; the same of all examples.
+ *
+ * @typedef {{ paper: string | Paper } & ({ label: string } | { labels: readonly string[] } | { value: number })} Example
+ */
+
+/**
+ * A strength of regularization, and how well it did on examples left out: macro-F1, or R² of values.
+ *
+ * @typedef {{ strength: number, score: number }} Validation
+ */
+
+/**
+ * A label and how well it fits a paper.
+ *
+ * @typedef {{ label: string, score: number }} Score
+ */
+
+/**
+ * A label with what it means.
+ *
+ * @typedef {{ name: string, definition?: string | null }} Label
  */
 
 /**
@@ -78,11 +147,11 @@
 
 /**
  * A step of a load or an embed. `loaded` and `total` count bytes in `download`, the model's tensors in `weights`,
- * and documents in `embed`. `waiting` for another tab that loads the same model, and `pipelines`, are 0 of 1 and then
+ * documents in `embed`, and runs of the solver in `fit`, which may be broken numbers. `waiting` for another tab that loads the same model, and `pipelines`, are 0 of 1 and then
  * 1 of 1.
  *
  * @typedef {object} Progress
- * @property {'waiting' | 'download' | 'weights' | 'pipelines' | 'embed'} phase
+ * @property {'waiting' | 'download' | 'weights' | 'pipelines' | 'embed' | 'fit'} phase
  * @property {string} [file]  the file being downloaded, as it is called in its folder
  * @property {number} loaded  how much is done, in the phase's unit
  * @property {number} total   of how much; 0 where the server does not say how long a file is
@@ -107,12 +176,12 @@
  */
 
 /**
- * A model or an adapter that is stored.
+ * A model, an adapter or a head that is stored.
  *
  * @typedef {object} CachedModel
  * @property {string} source     its address
  * @property {string} name
- * @property {Dtype | 'adapter'} dtype
+ * @property {Dtype | 'adapter' | 'head'} dtype
  * @property {number} bytes
  * @property {boolean} complete  false: a load was interrupted, and the next one goes on from there
  * @property {string} used       when it was last used, ISO 8601, to the day
@@ -144,6 +213,10 @@
  * @typedef {object} LoadOptions
  * @property {Record<string, AdapterSource>} [adapters]  adapters to load with the model, by the name `embed` will
  *   use; default those of the preset, if it is one, else none
+ * @property {Record<string, HeadSource>} [heads]  heads to load with the model, by the name `classify` will use. A model
+ *   that is a classifier brings one called `classifier`, and an adapter with a head one of its own name
+ * @property {HeadFunction} [function]  what becomes of the logits of the model's own head; default that of the preset,
+ *   else what the model's files say
  * @property {Dtype} [dtype]        default `'q8'`
  * @property {Device} [device]      default `'auto'`
  * @property {boolean} [worker]     run in a worker of its own; default `true`
@@ -175,6 +248,64 @@
  * @property {string} [revision]    revision, where `source` is a hub id that names none; default `main`
  * @property {Record<string, string>} [headers]  sent with requests for this adapter
  * @property {Record<string, string>} [integrity]  SHA-256 of its files, by name
+ * @property {OnProgress} [onProgress]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {object} HeadOptions
+ * @property {string} [adapter]     a loaded adapter whose vectors the head reads; default the one that a saved head
+ *   names, else none
+ * @property {HeadFunction} [function]  default what its files say
+ * @property {string} [revision]    revision, where `source` is a hub id that names none; default `main`
+ * @property {Record<string, string>} [headers]  sent with requests for this head
+ * @property {Record<string, string>} [integrity]  SHA-256 of its files, by name
+ * @property {OnProgress} [onProgress]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {object} ClassifyOptions
+ * @property {string} [head]        name of a loaded head; may be left out where there is one only
+ * @property {number | Record<string, number>} [threshold]  labels with a smaller score are left out; by label where it is
+ *   an object. Default 0.5 where scores are sigmoids, and for others nothing is left out; 0 gives all scores
+ * @property {number} [topK]        at most so many labels a paper; default all
+ * @property {HeadFunction} [function]  in the place of the head's own
+ * @property {OnProgress} [onProgress]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {object} FitOptions
+ * @property {string} [name]        of the head, for `classify`; default `'fitted'`
+ * @property {FitKind} [kind]       default by what the examples have
+ * @property {string | null} [adapter]  name of a loaded adapter whose vectors it reads; default none
+ * @property {Pooling} [pooling]    default as for `embed`
+ * @property {boolean} [normalize]  default as for `embed`
+ * @property {number | readonly number[]} [strength]  scikit-learn's `C` (larger: weaker regularization), for `ridge` its
+ *   `alpha`; of several, cross-validation chooses; default seven that suit the vectors
+ * @property {number} [folds]       of cross-validation; default 5, and fewer where a label has fewer examples
+ * @property {'balanced' | Record<string, number>} [classWeights]  how much examples of a label count
+ * @property {OnProgress} [onProgress]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {object} EncodeLabelsOptions
+ * @property {string | null} [adapter]  name of a loaded adapter; default none
+ * @property {'cosine' | 'dot'} [similarity]  what they will be ranked by; default what the preset says, else `'cosine'`
+ * @property {string} [template]    how a name and a definition become a text, `{title}` and `{abstract}`; default
+ *   `{title}{sep}{abstract}`
+ * @property {OnProgress} [onProgress]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * @typedef {object} RankLabelsOptions
+ * @property {number} [topK]        how many labels a paper; default 10
+ * @property {string | null} [adapter]  name of a loaded adapter for the papers, and for labels that are not encoded yet;
+ *   default none
+ * @property {'cosine' | 'dot'} [similarity]  default what the labels were encoded for
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
  */
@@ -213,11 +344,22 @@
  * @property {string} template      how a paper becomes a text
  * @property {string | null} preset
  * @property {Similarity | null} similarity  how vectors of the preset are meant to be compared
+ * @property {string} fingerprint   of the weights, the same in every dtype
  * @property {string[]} adapters    names of the loaded adapters
+ * @property {HeadInfo[]} heads     the loaded heads
  * @property {DeviceInfo} device
  * @property {KernelInfo[]} kernels
  * @property {Tuned[]} tuning  what was measured; empty where kernels are chosen by rule
  * @property {MemoryInfo} memory
+ */
+
+/**
+ * @typedef {object} HeadInfo
+ * @property {string} name
+ * @property {string[]} labels
+ * @property {HeadFunction} function
+ * @property {string | null} adapter  whose vectors it reads
+ * @property {number} layers
  */
 
 /**

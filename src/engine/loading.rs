@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::encoder::{AdapterOn, Encoder, HeadOn, Output, Readout};
 use super::{Backend, MatrixShape, merged_parts};
 use crate::error::{Error, Result};
-use crate::folder::{File, Folder};
+use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
 use crate::model::head::{HeadConfig, HeadWeights, LayerWeights};
 use crate::model::{
@@ -161,15 +161,16 @@ impl<B: Backend> Encoder<B> {
         Ok(Head { pooler: weights.pooler, layers, outputs })
     }
 
-    /// Reads an adapter from a folder onto the network's device. `on_layer` is asked before each layer and at the end
+    /// Reads an adapter from a folder, whose small files are in memory, onto the network's device. `on_layer` is asked before each layer and at the end
     /// whether to go on.
     pub async fn load_adapter<F: Folder>(
         &mut self,
         folder: &F,
+        small: &MemoryFolder,
         name: &str,
         mut on_layer: impl FnMut() -> Result<()>,
     ) -> Result<AdapterOn<B>> {
-        let config = AdapterConfig::from_folder(folder, name, Some(&self.config)).await?;
+        let config = AdapterConfig::from_folder(small, name, Some(&self.config)).await?;
         let checkpoint =
             open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
         let mut layers = BTreeMap::new();
@@ -231,7 +232,8 @@ struct Uploads<'a, B: Backend> {
 
 /// The first half of a hash, as people write it.
 fn hexadecimal(hash: &Sha256) -> String {
-    hash.clone().finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let half = hash.clone().finalize();
+    half.iter().take(16).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
 }
 
 /// A matrix of the device that is being filled.

@@ -8,6 +8,7 @@ pub mod activation;
 pub mod adapter;
 pub mod bert;
 pub mod config;
+pub mod files;
 pub mod head;
 pub mod pooling;
 

@@ -10,11 +10,11 @@ use crate::engine::Backend;
 use crate::engine::encoder::{AdapterOn, HeadOn, Output, Readout};
 use crate::engine::loading::open_weights;
 use crate::error::{Error, Result};
-use crate::folder::Folder;
+use crate::folder::{Folder, MemoryFolder};
 use crate::model::head::{
     AdapterInput, Function, HeadConfig, HeadInput, HeadWeights, LayerWeights, SavedHead, check_labels,
 };
-use crate::model::{Activation, Pooling};
+use crate::model::{Activation, Pooling, files};
 use crate::text::Document;
 
 /// The name of the head that is a part of a model.
@@ -107,7 +107,8 @@ impl<B: Backend> Specter<B> {
         }
         let mut head = match source {
             HeadSource::Folder(folder) => {
-                self.read_head(name, folder).await?.ok_or_else(|| Error::FileMissing {
+                let small = files::of_a_part(folder).await?;
+                self.read_head(name, folder, &small).await?.ok_or_else(|| Error::FileMissing {
                     folder: folder.name().to_owned(),
                     file: HeadConfig::FILE.to_owned(),
                     hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
@@ -161,14 +162,12 @@ impl<B: Backend> Specter<B> {
         let mut thresholds = vec![general; head.labels.len()];
         for (label, threshold) in &options.thresholds {
             let index = head.labels.iter().position(|other| other == label);
-            match index.and_then(|index| thresholds.get_mut(index)) {
-                Some(own) => *own = *threshold,
-                None => {
-                    let problem =
-                        format!("there is a threshold for {label:?}, which is no label of the head {name:?}");
-                    return Err(Error::InvalidOption { problem });
-                }
-            }
+            let Some(own) = index.and_then(|index| thresholds.get_mut(index)) else {
+                let problem =
+                    format!("there is a threshold for {label:?}, which is no label of the head {name:?}");
+                return Err(Error::InvalidOption { problem });
+            };
+            *own = *threshold;
         }
         let top_k = options.top_k.unwrap_or(head.labels.len());
         let output = head.output();
@@ -338,9 +337,10 @@ impl<B: Backend> Specter<B> {
         &mut self,
         name: &str,
         folder: &impl Folder,
+        small: &MemoryFolder,
     ) -> Result<Option<LoadedHead<B>>> {
         let hidden = self.config().hidden_size;
-        let Some(described) = HeadConfig::from_folder(folder, name, Some(hidden)).await? else {
+        let Some(described) = HeadConfig::from_folder(small, name, Some(hidden)).await? else {
             return Ok(None);
         };
         let checkpoint =
@@ -456,6 +456,7 @@ impl<B: Backend> LoadedHead<B> {
 }
 
 /// The labels of the largest logits, which come with their columns.
+#[expect(clippy::cast_sign_loss, reason = "a column is a whole number")]
 fn ranked(row: &[f32], function: Function) -> Vec<Score> {
     let (logits, columns) = row.split_at(row.len() / 2);
     let mut scores: Vec<Score> =

@@ -16,23 +16,12 @@ use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, write_file};
 use crate::model::head::HeadConfig;
 use crate::model::pooling::PoolingDefaults;
-use crate::model::{AdapterConfig, Config, adapter, bert};
+use crate::model::{AdapterConfig, Config, adapter, bert, files};
 use crate::text::Tokenizer;
 use crate::weights::checkpoint::scales_key;
 use crate::weights::format::{Format, GROUP};
 use crate::weights::safetensors::{Planned, header};
 use crate::weights::{self, Checkpoint};
-
-/// Files beside the weights that a converted folder keeps as they are. Where there is a `tokenizer.json`, a vocabulary
-/// beside it is not read.
-const KEPT: [&str; 6] = [
-    "tokenizer.json",
-    "vocab.txt",
-    "tokenizer_config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-    "README.md",
-];
 
 /// How a folder is converted.
 pub struct Conversion<'a, P> {
@@ -75,7 +64,7 @@ impl<P: Folder> Conversion<'_, P> {
         sink: &mut impl Sink,
         on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<()> {
-        let small = small_files(folder).await?;
+        let small = files::of_a_model(folder).await?;
         let config = Config::from_folder(&small).await?;
         // What cannot be used should say so before anything large is read.
         PoolingDefaults::from_folder(&small).await?;
@@ -90,6 +79,10 @@ impl<P: Folder> Conversion<'_, P> {
 
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
             write_file(sink, name, bytes).await?;
+        }
+        // What a model is and who made it goes with it.
+        if let Some(bytes) = read_file(folder, "README.md").await? {
+            write_file(sink, "README.md", &bytes).await?;
         }
         let formats: HashMap<&str, Format> =
             needed.iter().map(|spec| (spec.name.as_str(), spec.format(self.format))).collect();
@@ -112,80 +105,54 @@ pub async fn part(
     sink: &mut impl Sink,
     on_tensor: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<()> {
-    let has_head = head(folder, sink).await?;
-    match adapter(folder, sink, on_tensor).await {
-        // A head can come alone.
-        Err(Error::FileMissing { file, .. }) if has_head && file == AdapterConfig::FILE => Ok(()),
-        result => result,
+    let small = files::of_a_part(folder).await?;
+    let has_head = small.get(HeadConfig::FILE).is_some();
+    if has_head {
+        head(folder, &small, sink).await?;
     }
+    // A head can come alone.
+    if !has_head || small.get(AdapterConfig::FILE).is_some() {
+        adapter(folder, &small, sink, on_tensor).await?;
+    }
+    // Their configurations come last, since a folder without them is nothing.
+    for (name, bytes) in small.files() {
+        write_file(sink, name, bytes).await?;
+    }
+    Ok(())
 }
 
-/// Writes a head, and says whether there is one. One of a kind that is not run stays behind: its adapter still is one.
-async fn head(folder: &impl Folder, sink: &mut impl Sink) -> Result<bool> {
-    let Some(bytes) = read_file(folder, HeadConfig::FILE).await? else { return Ok(false) };
-    let small = MemoryFolder::new(folder.name(), [(HeadConfig::FILE.to_owned(), bytes.clone())]);
-    let described = HeadConfig::from_folder(&small, folder.name(), None).await;
-    if let Ok(Some(head)) = &described {
-        let checkpoint =
-            open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
-        let needed = head.tensors();
-        checkpoint.require(&needed)?;
-        let tensors = needed.iter().map(|spec| (spec.name.as_str(), spec.name.as_str(), Format::F32));
-        let previous: Option<&Checkpoint<std::rc::Rc<[u8]>>> = None;
-        write_weights(&checkpoint, previous, tensors.collect(), HeadConfig::WEIGHTS, sink, |_, _| Ok(()))
-            .await?;
-    }
-    write_file(sink, HeadConfig::FILE, &bytes).await?;
-    Ok(true)
+/// Writes the weights of a head. Those of a kind that is not run stay behind: its adapter still is one.
+async fn head<F: Folder>(folder: &F, small: &MemoryFolder, sink: &mut impl Sink) -> Result<()> {
+    let Ok(Some(head)) = HeadConfig::from_folder(small, folder.name(), None).await else { return Ok(()) };
+    let checkpoint =
+        open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+    let needed = head.tensors();
+    checkpoint.require(&needed)?;
+    let tensors = needed.iter().map(|spec| (spec.name.as_str(), spec.name.as_str(), Format::F32)).collect();
+    let previous = None::<&Checkpoint<F::File>>;
+    write_weights(&checkpoint, previous, tensors, HeadConfig::WEIGHTS, sink, |_, _| Ok(())).await
 }
 
-/// Writes an adapter.
-async fn adapter(
-    folder: &impl Folder,
+/// Writes the weights of an adapter.
+async fn adapter<F: Folder>(
+    folder: &F,
+    small: &MemoryFolder,
     sink: &mut impl Sink,
     on_tensor: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<()> {
-    // Read once: each read of a folder may be a request to a server.
-    let described = read_file(folder, AdapterConfig::FILE).await?;
-    let small = described.iter().map(|bytes| (AdapterConfig::FILE.to_owned(), bytes.clone()));
-    let small = MemoryFolder::new(folder.name(), small);
-    let hidden_size = AdapterConfig::hidden_size(&small).await?;
-    let config = AdapterConfig::from_folder(&small, folder.name(), None).await?;
+    let hidden_size = AdapterConfig::hidden_size(small).await?;
+    let config = AdapterConfig::from_folder(small, folder.name(), None).await?;
     let checkpoint =
         open_weights(folder, ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, adapter::canonical_name).await?;
     config.require(&checkpoint, adapter::depth(&checkpoint), hidden_size)?;
     let tensors = checkpoint.tensors().filter(|name| checkpoint.is_weight(name));
     let tensors = tensors.map(|name| (name, checkpoint.key(name), Format::F32)).collect();
-    let previous: Option<&Checkpoint<std::rc::Rc<[u8]>>> = None;
-    write_weights(&checkpoint, previous, tensors, ADAPTER_WEIGHTS, sink, on_tensor).await?;
-    write_file(sink, AdapterConfig::FILE, &described.unwrap_or_default()).await
-}
-
-/// Everything of a model but its weights, which is small.
-async fn small_files(folder: &impl Folder) -> Result<MemoryFolder> {
-    let mut small = MemoryFolder::new(folder.name(), []);
-    for name in ["config.json"].into_iter().chain(KEPT) {
-        if name == "vocab.txt" && small.get("tokenizer.json").is_some() {
-            continue;
-        }
-        if let Some(bytes) = read_file(folder, name).await? {
-            small.insert(name, bytes);
-        }
-    }
-    let modules: Vec<Value> = read_json(&small, "modules.json").await?.unwrap_or_default();
-    let paths =
-        modules.iter().filter_map(|module| module.get("path")?.as_str()).filter(|path| !path.is_empty());
-    for path in paths {
-        let name = format!("{path}/config.json");
-        if let Some(bytes) = read_file(folder, &name).await? {
-            small.insert(name, bytes);
-        }
-    }
-    Ok(small)
+    let previous = None::<&Checkpoint<F::File>>;
+    write_weights(&checkpoint, previous, tensors, ADAPTER_WEIGHTS, sink, on_tensor).await
 }
 
 /// `config.json` with a note of how the weights are stored.
-async fn described_config(folder: &impl Folder, format: Format) -> Result<Vec<u8>> {
+async fn described_config(folder: &MemoryFolder, format: Format) -> Result<Vec<u8>> {
     let mut config: Map<String, Value> = read_json(folder, "config.json").await?.unwrap_or_default();
     let quantization = if format.has_groups() {
         json!({ "quant_method": "specter-web", "dtype": format.name(), "group_size": GROUP })

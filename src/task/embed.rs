@@ -5,7 +5,7 @@ use crate::engine::Backend;
 use crate::engine::encoder::{Output, Readout};
 use crate::error::{Error, Result};
 use crate::model::Pooling;
-use crate::text::Document;
+use crate::text::{Document, Template};
 
 /// How documents are embedded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct EmbedOptions {
     pub pooling: Option<Pooling>,
     /// Whether vectors are scaled to length 1; `None`: what the model's files say.
     pub normalize: Option<bool>,
+    /// How a paper becomes a text, in the place of the model's own way.
+    pub template: Option<Template>,
     /// Stop after this many layers; `None`: all of them. Where two devices disagree, this finds the layer.
     pub layers: Option<usize>,
 }
@@ -43,7 +45,8 @@ impl<B: Backend> Specter<B> {
         }
         let output = self.output(options.pooling, options.normalize);
         let dims = [documents.len(), self.config().hidden_size];
-        let Parts { pipeline, adapters, .. } = self.parts();
+        let Parts { mut pipeline, adapters, .. } = self.parts();
+        pipeline.template = options.template.as_ref().unwrap_or(pipeline.template);
         let route = Route {
             adapter: options.adapter.as_ref().and_then(|name| adapters.get(name)),
             output: Output { layers: options.layers.unwrap_or(usize::MAX), ..output },

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::model::head::Function;
 use crate::model::pooling::PoolingDefaults;
-use crate::model::{Config, Pooling};
+use crate::model::{Config, Pooling, files};
 use crate::text::{Document, Template, Tokenizer, batch};
 use crate::weights::Format;
 
@@ -114,12 +114,13 @@ impl<B: Backend> Specter<B> {
                 ),
             });
         }
-        let config = Config::from_folder(folder).await?;
-        let mut defaults = PoolingDefaults::from_folder(folder).await?;
+        let small = files::of_a_model(folder).await?;
+        let config = Config::from_folder(&small).await?;
+        let mut defaults = PoolingDefaults::from_folder(&small).await?;
         defaults.pooling = options.pooling.unwrap_or(defaults.pooling);
         defaults.normalize = options.normalize.unwrap_or(defaults.normalize);
         let tokenizer =
-            Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, options.max_length)
+            Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, options.max_length)
                 .await?;
         let output = Output { pooling: defaults.pooling, normalize: defaults.normalize, layers: usize::MAX };
         let backend = Encoder::prepare(backend, &config, options.format, output).await?;
@@ -178,8 +179,9 @@ impl<B: Backend> Specter<B> {
         folder: &impl Folder,
         on_layer: impl FnMut() -> Result<()>,
     ) -> Result<()> {
-        let adapter = self.encoder.load_adapter(folder, name, on_layer).await?;
-        let head = match self.read_head(name, folder).await {
+        let small = files::of_a_part(folder).await?;
+        let adapter = self.encoder.load_adapter(folder, &small, name, on_layer).await?;
+        let head = match self.read_head(name, folder, &small).await {
             Ok(head) => Ok(head),
             // Without its head, an adapter is still one.
             Err(refusal @ Error::UnsupportedHead { .. }) => Err(refusal),
@@ -309,7 +311,7 @@ pub(super) struct Parts<'a, B: Backend> {
 pub(super) struct Pipeline<'a, B: Backend> {
     encoder: &'a mut Encoder<B>,
     tokenizer: &'a Tokenizer,
-    template: &'a Template,
+    pub(super) template: &'a Template,
     token_budget: usize,
 }
 

@@ -48,7 +48,7 @@ export function addressOf(place) {
 
 /**
  * @param {Place} place
- * @param {Dtype | 'adapter'} dtype
+ * @param {Dtype | 'adapter' | 'head'} dtype
  * @returns {Promise<{ key: string, manifest: Manifest }>} its key, and a manifest that names nothing yet
  */
 export async function newManifest(place, dtype) {

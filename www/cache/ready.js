@@ -20,13 +20,16 @@ import { PieceFolder, PieceSink } from './pieces.js';
  * @property {Store | null} store  null: nothing is stored
  * @property {(folder: Pick<Folder, 'name' | 'open'>, sink: PieceSink, options: ConvertOptions) => Promise<void>} convert
  *
- * @typedef {{ dtype?: string, adapter?: boolean, previous?: PieceFolder }} ConvertOptions
+ * @typedef {{ dtype?: string, part?: boolean, previous?: PieceFolder }} ConvertOptions
  */
 
 /** Codes of what is wrong with a source itself: nothing of it is worth keeping. */
-const BAD_SOURCE = ['corrupt-file', 'unsupported-model', 'unsupported-adapter', 'model-not-found'];
+const BAD_SOURCE = ['corrupt-file', 'unsupported-model', 'unsupported-adapter', 'unsupported-head', 'model-not-found'];
 
 const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'];
+
+/** What goes beside a model, and the file without which it is none. @type {Record<string, string>} */
+const PARTS = { adapter: 'adapter_config.json', head: 'head_config.json' };
 
 /** Milliseconds between two notes of the last use. */
 const DAY = 24 * 60 * 60 * 1000;
@@ -37,7 +40,7 @@ const told = new WeakSet();
 /**
  * @template T
  * @param {Place} place
- * @param {Dtype | 'adapter'} dtype
+ * @param {Dtype | 'adapter' | 'head'} dtype
  * @param {FolderContext & StoreContext} context
  * @param {(folder: Folder | PieceFolder) => Promise<T>} use  called again where what is stored turns out to be damaged
  * @returns {Promise<T>}
@@ -135,17 +138,17 @@ async function convertInto(entry, context) {
     return file;
   };
   try {
-    const isAdapter = manifest.dtype === 'adapter';
+    const config = PARTS[manifest.dtype];
     // The engine tells the one from the other by this file, and would miss one of a model.
-    if (isAdapter && !(await open('adapter_config.json'))) throw missingAdapter(place.name);
-    const begun = isAdapter ? null : await stored(entry);
+    if (config && !(await open(config))) throw missingPart(manifest.dtype, place.name, config);
+    const begun = config ? null : await stored(entry);
     // Opening the weights tells whether they are still those that it was begun with.
     if (begun) for (const name of WEIGHTS) if (await open(name)) break;
     const previous = begun && new PieceFolder(entry.store, begun);
     const resumes = previous && manifest.etag && manifest.etag === begun.etag && (await previous.isWhole());
     if (previous && !resumes) await drop(entry, previous.damaged);
     const sink = new PieceSink({ ...entry, resumed: resumes ? begun.bytes : 0, signal: context.signal });
-    await context.convert({ name: place.name, open }, sink, { ...(isAdapter ? { adapter: true } : { dtype: manifest.dtype }), ...(resumes && { previous }) });
+    await context.convert({ name: place.name, open }, sink, { ...(config ? { part: true } : { dtype: manifest.dtype }), ...(resumes && { previous }) });
     await sink.finish();
     return sink;
   } catch (error) {
@@ -171,10 +174,13 @@ async function drop({ store, key }, damaged) {
   await collectGarbage(store).catch(() => {});
 }
 
-/** @param {string} name */
-function missingAdapter(name) {
-  const file = 'adapter_config.json';
-  return new SpecterError('model-not-found', `${name} has no ${file}. Check the adapter's name and revision.`, { file });
+/**
+ * @param {string} part
+ * @param {string} name
+ * @param {string} file
+ */
+function missingPart(part, name, file) {
+  return new SpecterError('model-not-found', `${name} has no ${file}. Check the ${part}'s name and revision.`, { file });
 }
 
 /** @param {unknown} error */

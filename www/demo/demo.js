@@ -200,6 +200,7 @@ function showProgress({ phase, file, loaded, total, fromCache }) {
     weights: `Preparing layer ${Math.min(loaded + 1, total)} of ${total}`,
     pipelines: 'Compiling the kernels',
     embed: `Embedding: ${loaded} of ${total}`,
+    fit: 'Learning',
   }[phase];
   if (total > 0) {
     page.progressBar.max = total;

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::browsers::{self, Need};
 use crate::places::{command, repository, scratch};
 use crate::steps::{exists, run as run_command, run_quietly};
-use crate::{kernels, model, npm, size, toolchain, types, wasm};
+use crate::{dist, model, npm, size, toolchain, types, wasm};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -32,6 +32,8 @@ enum Stage {
     Size,
     /// The browser tests in Chromium and in Firefox
     Browser,
+    /// The npm package: packed, installed, bundled, and used in pages, in an extension and offline
+    Package,
 }
 
 /// How a stage went.
@@ -54,6 +56,7 @@ impl Stage {
             Stage::Types => types::check(),
             Stage::Size => wasm::ensure().and_then(|()| size::check()),
             Stage::Browser => browser(),
+            Stage::Package => package(),
         }
     }
 }
@@ -104,12 +107,7 @@ fn lint() -> Result<()> {
     run_command(command("cargo").args(["fmt", "--all", "--check"]))?;
     let deny = ["--", "--deny", "warnings"];
     run_command(command("cargo").args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
-    run_command(
-        command("cargo")
-            .args(["clippy", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
-            .args(deny),
-    )?;
-    kernels::lint()
+    wasm::lint()
 }
 
 fn native() -> Result<()> {
@@ -164,6 +162,27 @@ fn browser() -> Result<()> {
         .with_context(|| format!("a browser test failed in {browser}"))?;
     }
     Ok(())
+}
+
+fn package() -> Result<()> {
+    npm::ensure_packages()?;
+    npm::ensure_packages_in("tests/package")?;
+    browsers::ensure(&[Need::Chromium, Need::Firefox, Need::SoftwareVulkan])?;
+    model::ensure()?;
+    // The package holds the declarations, too.
+    types::check()?;
+    let folder = scratch()?.join("package");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let tarball = dist::pack(&folder)?;
+    run_command(
+        npm::node("--test")
+            .args(["--test-concurrency=1", "--test-reporter=spec"])
+            .args(files_ending_in(&repository().join("tests/package"), ".test.mjs")?)
+            .env("PACKAGE", tarball),
+    )
 }
 
 /// The files of a folder whose names end so, in order; an error where there is none, since nothing

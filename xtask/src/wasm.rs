@@ -1,8 +1,9 @@
-//! The WebAssembly module in `www/wasm/`: compiled by cargo, bound to JavaScript by wasm-bindgen as a
+//! The WebAssembly modules in `www/wasm/` that speak with JavaScript: compiled by cargo, bound to JavaScript by wasm-bindgen as a
 //! library (so that its version cannot drift from the one linked), made small by wasm-opt.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result};
@@ -13,7 +14,21 @@ use crate::steps::{Step, run, run_quietly};
 use crate::{kernels, npm, toolchain};
 
 const PROFILE: &str = "wasm-release";
-const MODULE: &str = "specter_web_bg.wasm";
+
+/// A crate that becomes a module with bindings of its own.
+struct Module {
+    package: &'static str,
+    /// What the files are called.
+    name: &'static str,
+    /// Of cargo.
+    features: &'static str,
+}
+
+const MODULES: [Module; 2] = [
+    Module { package: "specter-web", name: "specter_web", features: "" },
+    // A page that teaches nothing does not load it.
+    Module { package: "specter-web-fit", name: "specter_web_fit", features: "module" },
+];
 
 /// A panic traps at once, without the code that words a message: 70 KB gzipped less than with the standard library as
 /// it is shipped. JavaScript sees the trap, and says that the engine has crashed.
@@ -38,62 +53,85 @@ const WASM_OPT: [&str; 10] = [
     "--strip-producers",
 ];
 
-/// Builds the module, unless the one in place is made of the same code.
+/// Builds the modules, unless those in place are made of the same code.
 pub(crate) fn ensure() -> Result<()> {
     toolchain::ensure_wasm_target()?;
     toolchain::ensure_standard_library_source()?;
     npm::ensure_packages()?;
-
-    // Cargo knows best whether anything has changed, and is quick to say so.
-    let mut build = command("cargo");
-    build
-        .args(["build", "--package", "specter-web", "--lib", "--target", toolchain::WASM])
-        .args(["--profile", PROFILE])
-        // These flags are not stable yet; the toolchain is pinned, so they mean the same everywhere.
-        .args(SMALL_STANDARD_LIBRARY)
-        .env("RUSTC_BOOTSTRAP", "1");
-    run(&mut build)?;
-    let compiled = target()?.join(toolchain::WASM).join(PROFILE).join("specter_web.wasm");
-    let place = package().join("wasm");
-    let stamp = stamp_of(&compiled)?;
-    let stamp_file = scratch()?.join("wasm-stamp");
-    let done = place.join(MODULE).is_file() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp);
-    Step {
-        does: "binding and optimising the WebAssembly module",
-        by_hand: "cargo clean, then the same command again",
+    for module in &MODULES {
+        module.ensure()?;
     }
-    .run(done, || {
-        bind(&compiled, &place)?;
-        fs::write(&stamp_file, &stamp).context("the target folder cannot be written")
-    })?;
-    // The engine's bindings replace all that is there.
     kernels::ensure()
 }
 
-fn bind(compiled: &Path, place: &Path) -> Result<()> {
-    let unfinished = scratch()?.join("wasm");
-    fs::create_dir_all(&unfinished).context("the target folder cannot be written")?;
-    Bindgen::new()
-        .input_path(compiled)
-        .web(true)?
-        .typescript(true)
-        // The module finds its bytes beside itself, also after a bundler has moved both.
-        .omit_default_module_path(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(&unfinished)
-        .context("wasm-bindgen failed")?;
-    let bound = unfinished.join(MODULE);
-    let optimised = unfinished.join("optimised.wasm");
-    run_quietly(
-        npm::node("node_modules/binaryen/bin/wasm-opt").args(WASM_OPT).arg(&bound).arg("-o").arg(&optimised),
-    )?;
-    fs::rename(&optimised, &bound)?;
-
-    if place.exists() {
-        fs::remove_dir_all(place).context("www/wasm cannot be replaced")?;
+impl Module {
+    /// A command of cargo for this module.
+    fn cargo(&self, subcommand: &str) -> Command {
+        let mut cargo = command("cargo");
+        cargo
+            .args([subcommand, "--package", self.package, "--lib", "--target", toolchain::WASM])
+            .args(["--features", self.features]);
+        cargo
     }
-    copy_folder(&unfinished, place)
+
+    fn ensure(&self) -> Result<()> {
+        // Cargo knows best whether anything has changed, and is quick to say so.
+        let mut build = self.cargo("rustc");
+        build
+            .args(["--profile", PROFILE, "--crate-type", "cdylib"])
+            // These flags are not stable yet; the toolchain is pinned, so they mean the same everywhere.
+            .args(SMALL_STANDARD_LIBRARY)
+            .env("RUSTC_BOOTSTRAP", "1");
+        run(&mut build)?;
+        let name = self.name;
+        let compiled = target()?.join(toolchain::WASM).join(PROFILE).join(format!("{name}.wasm"));
+        let stamp = stamp_of(&compiled)?;
+        let stamp_file = scratch()?.join(format!("{name}.stamp"));
+        let in_place = package().join("wasm").join(format!("{name}_bg.wasm"));
+        let done = in_place.is_file() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp);
+        Step {
+            does: &format!("binding and optimising the WebAssembly module of {}", self.package),
+            by_hand: "cargo clean, then the same command again",
+        }
+        .run(done, || {
+            self.bind(&compiled)?;
+            fs::write(&stamp_file, &stamp).context("the target folder cannot be written")
+        })
+    }
+
+    fn bind(&self, compiled: &Path) -> Result<()> {
+        let unfinished = scratch()?.join(self.name);
+        fs::create_dir_all(&unfinished).context("the target folder cannot be written")?;
+        Bindgen::new()
+            .input_path(compiled)
+            .web(true)?
+            .typescript(true)
+            // The module finds its bytes beside itself, also after a bundler has moved both.
+            .omit_default_module_path(false)
+            .remove_name_section(true)
+            .remove_producers_section(true)
+            .generate(&unfinished)
+            .context("wasm-bindgen failed")?;
+        let bound = unfinished.join(format!("{}_bg.wasm", self.name));
+        let optimised = unfinished.join("optimised.wasm");
+        run_quietly(
+            npm::node("node_modules/binaryen/bin/wasm-opt")
+                .args(WASM_OPT)
+                .arg(&bound)
+                .arg("-o")
+                .arg(&optimised),
+        )?;
+        fs::rename(&optimised, &bound)?;
+        copy_folder(&unfinished, &package().join("wasm"))
+    }
+}
+
+/// Runs clippy over what is only compiled for browsers.
+pub(crate) fn lint() -> Result<()> {
+    for module in &MODULES {
+        run(module.cargo("clippy").args(["--", "--deny", "warnings"]))?;
+    }
+    kernels::lint()
 }
 
 /// Copies a folder with all that is in it.

@@ -1,0 +1,143 @@
+//! The options of calls, as JavaScript writes them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+
+use crate::engine::gpu::{LinearKernel, Plan, Tuned, Tuning};
+use crate::error::{Error, Result};
+use crate::weights::Format;
+
+/// `undefined` and `null` mean the defaults.
+pub(super) fn parse<T: for<'a> Deserialize<'a> + Default>(options: &JsValue) -> Result<T> {
+    if options.is_undefined() || options.is_null() {
+        return Ok(T::default());
+    }
+    serde_wasm_bindgen::from_value(options.clone())
+        .map_err(|error| Error::InvalidOption { problem: format!("An option has a wrong type: {error}") })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct LoadFields {
+    pub(super) dtype: Option<String>,
+    pub(super) max_length: Option<usize>,
+    pub(super) token_budget: Option<usize>,
+    pub(super) template: Option<String>,
+    pub(super) pooling: Option<String>,
+    pub(super) normalize: Option<bool>,
+    pub(super) function: Option<String>,
+    pub(super) adapter: Option<AdapterFields>,
+    pub(super) features: FeatureFields,
+    pub(super) tuning: Option<TuningField>,
+}
+
+/// Features that may be used: all that are not switched off.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct FeatureFields {
+    pub(super) subgroups: Option<bool>,
+    pub(super) f16: Option<bool>,
+    pub(super) integer_dot: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum TuningField {
+    Name(String),
+    Known(Vec<TunedFields>),
+}
+
+#[derive(Deserialize)]
+pub(super) struct TunedFields {
+    outputs: usize,
+    inputs: usize,
+    dtype: String,
+    few: String,
+    many: String,
+    rounding: Option<String>,
+}
+
+impl TunedFields {
+    /// Nothing where there is no kernel of such a name, which an older version may have had.
+    fn tuned(&self) -> Option<Tuned> {
+        let kernel = |name: &str| LinearKernel::from_name(name).ok();
+        let plan = Plan {
+            few: kernel(&self.few)?,
+            many: kernel(&self.many)?,
+            rounding: self.rounding.as_deref().and_then(kernel),
+        };
+        let dtype = Format::from_name(&self.dtype).ok()?;
+        Some(Tuned { outputs: self.outputs, inputs: self.inputs, dtype, plan })
+    }
+}
+
+impl TuningField {
+    pub(super) fn tuning(self) -> Result<Tuning> {
+        Ok(match self {
+            Self::Known(known) => Tuning::Known(known.iter().filter_map(TunedFields::tuned).collect()),
+            Self::Name(name) => match name.as_str() {
+                "measured" => Tuning::Measured,
+                "usual" => Tuning::Usual,
+                kernel => Tuning::Pinned(LinearKernel::from_name(kernel)?),
+            },
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ConvertFields {
+    pub(super) dtype: Option<String>,
+    pub(super) part: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AdapterFields {
+    pub(super) name: String,
+    pub(super) vendor: String,
+    pub(super) subgroups: bool,
+    pub(super) integer_dot: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct EmbedFields {
+    pub(super) adapter: Option<String>,
+    pub(super) pooling: Option<String>,
+    pub(super) normalize: Option<bool>,
+    pub(super) template: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HeadFields {
+    pub(super) adapter: Option<String>,
+    pub(super) function: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ClassifyFields {
+    pub(super) head: Option<String>,
+    pub(super) function: Option<String>,
+    pub(super) threshold: Option<f32>,
+    pub(super) thresholds: BTreeMap<String, f32>,
+    pub(super) top_k: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RankFields {
+    pub(super) adapter: Option<String>,
+    pub(super) pooling: Option<String>,
+    pub(super) normalize: Option<bool>,
+    pub(super) top_k: usize,
+}
+
+/// A name in an option, as what it stands for.
+pub(super) fn named<T>(name: Option<&str>, from_name: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
+    name.map(from_name).transpose()
+}
