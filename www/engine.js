@@ -412,7 +412,9 @@ async function fit(engine, { papers, targets, options, choices }, context) {
     onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
       context.onProgress({ phase: 'embed', loaded, total }),
   });
-  return { format: FORMAT, ...(await learn(vectors, targets, choices, context)), input: engine.input(options) };
+  const learned = await learn(vectors, targets, choices, context);
+  if (context.signal.aborted) throw abortError(context.signal);
+  return { format: FORMAT, ...learned, input: engine.input(options) };
 }
 
 /**

@@ -1,0 +1,261 @@
+/**
+ * Heads in the browser: published ones against the scores of their libraries, learned ones against scikit-learn, and
+ * labels that are ranked by their meaning.
+ */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+
+import { BROWSER, DEVICES, distance, readJson, stage, watchRequests } from './stage.mjs';
+
+const set = stage();
+const TINY = '/fixtures/tiny-bert/';
+const HEADS = '/fixtures/heads/';
+const golden = readJson('heads/goldens.json');
+const learned = readJson('learned/goldens.json');
+
+/** @param {{ code: string, message: string }} failure @param {string} code @param {RegExp} says */
+function assertFailure(failure, code, says) {
+  assert.equal(failure.code, code, failure.message);
+  assert.match(failure.message, says);
+}
+
+/**
+ * All scores in the order of the labels.
+ *
+ * @param {{ label: string, score: number }[][]} results
+ * @param {string[]} labels
+ */
+const inOrder = (results, labels) =>
+  results.map((scores) => labels.map((label) => /** @type {{ score: number }} */ (scores.find((score) => score.label === label)).score));
+
+/** @param {number[][]} found @param {number[][]} expected @param {number} tolerance */
+function assertClose(found, expected, tolerance) {
+  const size = Math.max(1, ...expected.flat().map(Math.abs));
+  const apart = distance(found, expected) / size;
+  assert.ok(apart <= tolerance, `scores differ by ${apart}`);
+}
+
+for (const device of DEVICES) describe(`published heads, on ${device} in ${BROWSER}`, () => {
+  for (const [name, expected] of Object.entries(golden.models)) {
+    test(`the model ${name} gives the scores of its library`, async () => {
+      const { info, scores, logits } = await set.page.evaluate(
+        async (source, device, papers) => {
+          const specter = await Specter.load(source, { device, dtype: 'f32' });
+          const scores = await specter.classify(papers, { threshold: -Infinity });
+          const logits = await specter.classify(papers, { head: 'classifier', function: 'none' });
+          const info = specter.info();
+          await specter.dispose();
+          return { info, scores, logits };
+        },
+        `${HEADS}models/${name}/`, device, golden.papers,
+      );
+      assert.deepEqual(info.heads, [{ name: 'classifier', labels: expected.labels, function: expected.function, adapter: null, layers: 2 }]);
+      assertClose(inOrder(scores, expected.labels), expected.scores, 1e-4);
+      assertClose(inOrder(logits, expected.labels), expected.logits, 1e-4);
+      for (const one of scores) assert.deepEqual(one, one.toSorted((a, b) => b.score - a.score), 'the best first');
+    });
+  }
+
+  test('all heads of adapters live beside each other and give the scores of their library', async () => {
+    const cases = Object.entries(golden.adapters).map(([name, { adapter }]) => ({ name, alone: adapter === null }));
+    const { info, results } = await set.page.evaluate(
+      async (tiny, heads, device, cases, papers) => {
+        const specter = await Specter.load(tiny, {
+          device,
+          dtype: 'f32',
+          adapters: Object.fromEntries(cases.filter(({ alone }) => !alone).map(({ name }) => [name, `${heads}adapters/${name}/`])),
+          heads: Object.fromEntries(cases.filter(({ alone }) => alone).map(({ name }) => [name, `${heads}adapters/${name}/`])),
+        });
+        const results = {};
+        for (const { name } of cases) results[name] = await specter.classify(papers, { head: name, threshold: -Infinity });
+        const info = specter.info();
+        await specter.dispose();
+        return { info, results };
+      },
+      TINY, HEADS, device, cases, golden.papers,
+    );
+    assert.equal(info.heads.length, cases.length);
+    for (const [name, { labels, scores }] of Object.entries(golden.adapters)) {
+      assertClose(inOrder(results[name], labels), scores, 1e-4);
+    }
+  });
+});
+
+for (const device of DEVICES) describe(`heads that are learned, on ${device} in ${BROWSER}`, () => {
+  before(() => set.page.evaluate(async (tiny, device) => {
+    globalThis.tiny = await Specter.load(tiny, { device, dtype: 'f32', adapters: { one: `${tiny}adapters/seq_bn/` } });
+  }, TINY, device));
+
+  for (const kind of ['multinomial', 'one-vs-rest', 'ridge']) {
+    test(`${kind}: the scores are those of scikit-learn, also after being saved and loaded`, async () => {
+      const { labels, values, balanced, scores } = learned[kind];
+      const examples = golden.papers.map((/** @type {unknown} */ paper, /** @type {number} */ index) => ({
+        paper, ...(values ? { value: values[index] } : Array.isArray(labels[index]) ? { labels: labels[index] } : { label: labels[index] }),
+      }));
+      const { head, found, again } = await set.page.evaluate(async (examples, papers, strength, balanced) => {
+        const { Head } = await import('/specter.js');
+        const head = await tiny.fit(examples, { name: 'mine', strength, ...(balanced && { classWeights: 'balanced' }) });
+        const found = await head.score(papers, { threshold: -Infinity });
+        const saved = JSON.parse(JSON.stringify(head.save()));
+        await tiny.unloadHead('mine');
+        const loaded = await Head.load(tiny, saved, { name: 'again' });
+        const again = await loaded.score(papers, { threshold: -Infinity });
+        await tiny.unloadHead('again');
+        return { head: { ...head, saved }, found, again };
+      }, examples, golden.papers, learned.strength, balanced ?? false);
+      assert.equal(head.saved.training.kind, kind);
+      assert.equal(head.strength, learned.strength);
+      assert.deepEqual(head.validation, []);
+      assertClose(inOrder(found, head.labels), scores, 2e-4);
+      assert.deepEqual(again, found);
+    });
+  }
+
+  test('a model of scikit-learn is a head', async () => {
+    const found = await set.page.evaluate(async (models, papers) => {
+      const found = [];
+      for (const model of models) {
+        const head = await tiny.loadHead('foreign', model);
+        found.push(await head.score(papers));
+      }
+      await tiny.unloadHead('foreign');
+      return found;
+    }, [learned.multinomial.model, learned.ridge.model], golden.papers);
+    assertClose(inOrder(found[0], ['a', 'b', 'c']), learned.multinomial.scores, 1e-4);
+    assertClose(inOrder(found[1], ['value']), learned.ridge.scores, 1e-4);
+  });
+
+  test('strengths are compared, with progress, and an abort stops the work', async () => {
+    const { phases, validation, strength, failure, dims, left } = await set.page.evaluate(async (papers) => {
+      const examples = Array.from({ length: 60 }, (_, i) => ({ paper: `${papers[1]} ${i}`, label: i % 2 ? 'odd' : 'even' }));
+      const phases = new Set();
+      const head = await tiny.fit(examples, { strength: [0.1, 1, 10], folds: 3, onProgress: ({ phase, loaded, total }) => phases.add(loaded <= total ? phase : 'wrong') });
+      const stop = new AbortController();
+      const many = Array.from({ length: 600 }, (_, i) => ({ paper: `${papers[1]} ${i * i}`, label: `label ${i % 5}` }));
+      const failure = await failureOf(tiny.fit(many, { name: 'late', signal: stop.signal, onProgress: ({ phase }) => phase === 'fit' && stop.abort() }));
+      const { dims } = await tiny.embed('it goes on');
+      const left = tiny.info().heads.map(({ name }) => name);
+      await tiny.unloadHead('fitted');
+      return { phases: [...phases], validation: head.validation, strength: head.strength, failure, dims, left };
+    }, golden.papers);
+    assert.deepEqual(phases.toSorted(), ['embed', 'fit']);
+    assert.deepEqual(validation.map((/** @type {{ strength: number }} */ { strength }) => strength), [0.1, 1, 10]);
+    assert.ok([0.1, 1, 10].includes(strength));
+    assertFailure(failure, 'aborted', /AbortSignal/);
+    assert.deepEqual(dims, [1, 32]);
+    assert.deepEqual(left, ['fitted']);
+  });
+
+  test('a head that reads an adapter goes with it', async () => {
+    const { adapter, heads, failure } = await set.page.evaluate(async (tiny_, papers) => {
+      const examples = papers.slice(0, 6).map((paper, index) => ({ paper, label: index % 2 ? 'a' : 'b' }));
+      const head = await tiny.fit(examples, { name: 'reads', adapter: 'one', strength: 1 });
+      const saved = head.save();
+      await tiny.unloadAdapter('one');
+      const heads = tiny.info().heads.map(({ name }) => name);
+      const failure = await failureOf(tiny.loadHead('reads', saved));
+      await tiny.loadAdapter('other name', `${tiny_}adapters/seq_bn/`);
+      const { adapter } = await tiny.loadHead('reads', saved);
+      await tiny.unloadHead('reads');
+      return { adapter, heads, failure };
+    }, TINY, golden.papers);
+    assert.deepEqual(heads, []);
+    assertFailure(failure, 'unsupported-head', /adapter “?"?one/);
+    assert.equal(adapter, 'other name', 'an adapter is known by its weights');
+  });
+
+  const mistakes = /** @type {const} */ ([
+    ['no examples', `tiny.fit([])`, 'invalid-input', /no examples/],
+    ['one class only', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', label: 'a' }])`, 'invalid-input', /label "a".*another label/],
+    ['an example without a paper', `tiny.fit([{ label: 'a' }])`, 'invalid-input', /examples\[0\] has no paper/],
+    ['labels and values mixed', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', value: 1 }])`, 'invalid-input', /all of them/],
+    ['a value that is no number', `tiny.fit([{ paper: 'x', value: NaN }, { paper: 'y', value: 1 }])`, 'invalid-input', /examples\[0\].value/],
+    ['a strength of nothing', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', label: 'b' }], { strength: 0 })`, 'invalid-option', /strength of 0/],
+    ['a weight for nobody', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', label: 'b' }], { classWeights: { c: 1 } })`, 'invalid-option', /"c"/],
+    ['coefficients that are not finite', `tiny.loadHead('h', { coef_: [[NaN]], intercept_: [0], classes_: ['a', 'b'] })`, 'unsupported-head', /finite/],
+    ['coefficients of another width', `tiny.loadHead('h', { coef_: [[1, 2]], intercept_: [0], classes_: ['a', 'b'] })`, 'unsupported-head', /2 weights.*32 components/],
+    ['a label twice', `tiny.loadHead('h', { coef_: [Array(32).fill(0), Array(32).fill(0), Array(32).fill(0)], intercept_: [0, 0, 0], classes_: ['a', 'a', 'b'] })`, 'unsupported-head', /twice/],
+    ['a head that is not loaded', `tiny.classify('x', { head: 'nobody' })`, 'unknown-head', /"nobody"/],
+    ['a head that was not named', `tiny.classify('x')`, 'unknown-head', /which head/],
+    ['no labels', `tiny.rankLabels('x', [])`, 'invalid-input', /no labels/],
+    ['too many labels', `tiny.rankLabels('x', Array.from({ length: 100001 }, (_, i) => 'label ' + i))`, 'invalid-input', /100001 labels/],
+    ['the same label twice', `tiny.rankLabels('x', ['a', 'b', 'a'])`, 'invalid-input', /“a” is there twice/],
+    ['a label without a name', `tiny.rankLabels('x', ['a', { definition: 'b' }])`, 'invalid-input', /labels\[1\]/],
+    ['a misspelt option', `tiny.classify('x', { treshold: 1 })`, 'invalid-option', /treshold/],
+    ['a threshold that is none', `tiny.classify('x', { threshold: '0.5' })`, 'invalid-option', /threshold is a number/],
+  ]);
+  for (const [what, call, code, says] of mistakes) {
+    test(`${what}: ${code}`, async () => {
+      assertFailure(await set.page.evaluate(async (call) => failureOf((0, eval)(`(async () => ${call})()`)), call), code, says);
+    });
+  }
+
+  test('a head of other weights or of another dtype is refused', async () => {
+    const failures = await set.page.evaluate(async (tinyFolder, heads, papers) => {
+      const examples = papers.slice(0, 6).map((paper, index) => ({ paper, label: index % 2 ? 'a' : 'b' }));
+      const saved = (await tiny.fit(examples, { strength: 1 })).save();
+      await tiny.unloadHead('fitted');
+      const failures = [];
+      for (const [source, dtype] of [[tinyFolder, 'q8'], [`${heads}models/single_label/`, 'f32']]) {
+        const other = await Specter.load(source, { device: 'wasm', dtype });
+        failures.push(await failureOf(other.loadHead('h', saved)));
+        await other.dispose();
+      }
+      return failures;
+    }, TINY, HEADS, golden.papers);
+    assertFailure(failures[0], 'unsupported-head', /vectors in f32.*loaded in q8/);
+    assertFailure(failures[1], 'unsupported-head', /other weights/);
+  });
+});
+
+for (const device of DEVICES) describe(`labels by meaning, on ${device} in ${BROWSER}`, () => {
+  test('the ranking is that of the cosines of vectors, with few labels and with many, encoded, saved and loaded', async () => {
+    const { ranked, expected, again, refused } = await set.page.evaluate(async (tinyFolder, device, papers) => {
+      const specter = await Specter.load(tinyFolder, { device, dtype: 'f32' });
+      const cosine = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+      const ranked = [];
+      const expected = [];
+      for (const count of [3, 400]) {
+        const labels = Array.from({ length: count }, (_, i) => (i % 2 ? `label ${i}` : { name: `label ${i}`, definition: `about ${papers[1]} ${i * 7}` }));
+        ranked.push(await specter.rankLabels(papers, labels, { topK: 2 }));
+        const texts = labels.map((label) => (typeof label === 'string' ? label : `${label.name}[SEP]${label.definition}`));
+        const vectors = rowsOf(await specter.embed(texts, { normalize: true }));
+        const documents = rowsOf(await specter.embed(papers, { normalize: true }));
+        expected.push(documents.map((document) => vectors.map((vector) => cosine(vector, document)).sort((a, b) => b - a).slice(0, 2)));
+      }
+      const set = await specter.encodeLabels(['glaciers', 'networks']);
+      const first = await specter.rankLabels(papers, set);
+      const read = specter.loadLabels(set.save());
+      const second = await specter.rankLabels(papers, read);
+      const other = await Specter.load(tinyFolder, { device: 'wasm', dtype: 'q8' });
+      const refused = [await failureOf(other.rankLabels(papers, read)), await failureOf((async () => specter.loadLabels(new Uint8Array(40)))())];
+      await other.dispose();
+      await specter.dispose();
+      return { ranked, expected, again: [first, second], refused };
+    }, TINY, device, golden.papers);
+    ranked.forEach((papers, index) => {
+      assertClose(papers.map((scores) => scores.map(({ score }) => score)), expected[index], 1e-4);
+    });
+    assert.deepEqual(again[1], again[0]);
+    assertFailure(refused[0], 'unsupported-head', /q8/);
+    assertFailure(refused[1], 'corrupt-file', /no labels/);
+  });
+
+  test('after load, and once the solver is there, nothing is asked of any server', async () => {
+    await set.page.evaluate(async (tinyFolder, device) => {
+      globalThis.quiet = await Specter.load(tinyFolder, { device });
+      globalThis.lesson = [{ paper: 'glaciers and ice', label: 'ice' }, { paper: 'fire and heat', label: 'fire' }];
+      await quiet.fit(lesson, { strength: 1 });
+    }, TINY, device);
+    const requests = watchRequests();
+    const results = await set.page.evaluate(async () => {
+      const head = await quiet.fit(lesson, { strength: 10 });
+      const results = [await head.score('ice'), await quiet.rankLabels('ice', ['ice', 'fire'])];
+      await quiet.dispose();
+      return results;
+    });
+    requests.end();
+    assert.deepEqual(requests.paths, []);
+    for (const [scores] of results) assert.equal(scores.length, 2);
+  });
+});
