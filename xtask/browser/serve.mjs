@@ -2,6 +2,7 @@
  * The static server of the demo and of the browser tests. It listens on the loopback interface only.
  *
  *     /           www/             (the page is /demo/)
+ *     /examples/  examples/
  *     /models/    models/
  *     /fixtures/  tests/fixtures/
  */
@@ -18,6 +19,7 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** URL prefix and folder, the most specific first. */
 const FOLDERS = [
+  ['/examples/', 'examples'],
   ['/models/', 'models'],
   ['/fixtures/', 'tests/fixtures'],
   ['/', 'www'],
@@ -37,7 +39,7 @@ const TYPES = { '.safetensors': 'application/octet-stream', '.bin': 'application
  * @typedef {object} ServeOptions
  * @property {number} [port] 0, the default: any free one
  * @property {boolean} [isolate] make the pages cross-origin isolated; false by default
- * @property {string} [root] the folder that holds www/, models/ and tests/; this repository by default
+ * @property {string} [root] the folder that holds www/, examples/, models/ and tests/; this repository by default
  * @property {[prefix: string, folder: string][]} [folders] served besides; a folder is absolute or in `root`
  * @property {number} [maxAge] seconds for which a browser need not ask again; by default it always asks
  *

@@ -1,13 +1,16 @@
 //! `cargo xtask dist`: the npm package and the static demo site in `dist/`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::places::{default_model, package, repository};
 use crate::steps::{Step, printed_by};
 use crate::{model, npm, size, types, wasm};
+
+/// The adapter that the demo shows a head with, in the repository and on the site.
+const EXAMPLE: &str = "examples/paper-field/adapter";
 
 /// Sends who opens the site's root on to the demo, wherever the site is hosted.
 const FRONT_DOOR: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>specter-web</title>\n\
@@ -24,21 +27,17 @@ pub(crate) fn run() -> Result<()> {
     }
     fs::create_dir_all(&dist).context("dist/ cannot be made")?;
 
-    let expected = format!("specter-web-{}.tgz", env!("CARGO_PKG_VERSION"));
-    Step {
-        does: "packing the npm package",
-        by_hand: "put LICENSE and README.md into www/, then there: npm pack --ignore-scripts --pack-destination ../dist",
-    }
-    .run(false, || pack(&dist, &expected))?;
+    let tarball = pack(&dist)?;
 
     let site = dist.join("site");
     Step {
         does: "putting the demo site together",
-        by_hand: "copy www/ and models/ side by side into dist/site",
+        by_hand: "copy www/, models/ and examples/ side by side into dist/site",
     }
     .run(false, || {
         wasm::copy_folder(&package(), &site)?;
         wasm::copy_folder(&default_model(), &site.join("models/all-MiniLM-L6-v2-q8"))?;
+        wasm::copy_folder(&repository().join(EXAMPLE), &site.join(EXAMPLE))?;
         let front_door = site.join("index.html");
         if !front_door.exists() {
             fs::write(&front_door, FRONT_DOOR)?;
@@ -46,33 +45,43 @@ pub(crate) fn run() -> Result<()> {
         Ok(())
     })?;
 
-    println!("{:>12}  dist/{expected}", bytes_in(&dist.join(&expected))?);
+    let name = tarball.file_name().unwrap_or_default().to_string_lossy();
+    println!("{:>12}  dist/{name}", bytes_in(&tarball)?);
     println!("{:>12}  dist/site/ (of it the model {})", bytes_in(&site)?, bytes_in(&site.join("models"))?);
     Ok(())
 }
 
-/// Packs a copy of `www/`, so that what only the published package needs stays out of the folder
-/// that is worked in.
-fn pack(dist: &Path, expected: &str) -> Result<()> {
-    let copy = dist.join("package");
-    wasm::copy_folder(&package(), &copy)?;
-    for file in ["LICENSE", "README.md"] {
-        if !copy.join(file).exists() {
-            fs::copy(repository().join(file), copy.join(file))
-                .with_context(|| format!("{file} cannot be copied"))?;
+/// Packs the npm package into a folder, and says which file it is.
+///
+/// It packs a copy of `www/`, so that what only the published package needs stays out of the folder that is worked in.
+pub(crate) fn pack(into: &Path) -> Result<PathBuf> {
+    let expected = format!("specter-web-{}.tgz", env!("CARGO_PKG_VERSION"));
+    Step {
+        does: "packing the npm package",
+        by_hand: "put LICENSE and README.md into www/, then there: npm pack --ignore-scripts --pack-destination ../dist",
+    }
+    .run(false, || {
+        let copy = into.join("package");
+        wasm::copy_folder(&package(), &copy)?;
+        for file in ["LICENSE", "README.md"] {
+            if !copy.join(file).exists() {
+                fs::copy(repository().join(file), copy.join(file))
+                    .with_context(|| format!("{file} cannot be copied"))?;
+            }
         }
-    }
-    let packed = printed_by(npm::npm().current_dir(&copy).args([
-        "pack",
-        "--silent",
-        "--ignore-scripts",
-        "--pack-destination",
-        "..",
-    ]))?;
-    if packed.lines().next_back() != Some(expected) {
-        bail!("npm made {packed} and not {expected}: www/package.json and Cargo.toml disagree");
-    }
-    fs::remove_dir_all(&copy).context("dist/package cannot be removed")
+        let packed = printed_by(npm::npm().current_dir(&copy).args([
+            "pack",
+            "--silent",
+            "--ignore-scripts",
+            "--pack-destination",
+            "..",
+        ]))?;
+        if packed.lines().next_back() != Some(&expected) {
+            bail!("npm made {packed} and not {expected}: www/package.json and Cargo.toml disagree");
+        }
+        fs::remove_dir_all(&copy).with_context(|| format!("{} cannot be removed", copy.display()))
+    })?;
+    Ok(into.join(expected))
 }
 
 fn bytes_in(path: &Path) -> Result<u64> {

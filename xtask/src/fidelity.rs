@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
+use crate::command_line::{embed, specter_web};
 use crate::model;
-use crate::places::{command, repository, scratch, target};
+use crate::places::{repository, scratch};
 use crate::steps::run_quietly;
 
 const DTYPES: [&str; 4] = ["f32", "f16", "q8", "q4"];
@@ -38,15 +37,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     model::ensure()?;
     let papers = papers(options)?;
     let model = options.model.clone().unwrap_or_else(|| repository().join("models/all-MiniLM-L6-v2"));
-    run_quietly(command("cargo").args([
-        "build",
-        "--release",
-        "--package",
-        "specter-web",
-        "--bin",
-        "specter-web",
-    ]))?;
-
     println!("| dtype | weights | mean cosine | worst cosine | {NEIGHBOURS} neighbours kept |");
     println!("|---|---|---|---|---|");
     let mut reference: Option<Vec<Vec<f64>>> = None;
@@ -74,13 +64,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The program itself, as it was just built.
-fn specter_web() -> Result<Command> {
-    let mut command = Command::new(target()?.join("release/specter-web"));
-    command.current_dir(repository());
-    Ok(command)
-}
-
 /// The first papers of the file that have both parts, one JSON object a line.
 fn papers(options: &Options) -> Result<String> {
     let path = options.papers.display();
@@ -101,29 +84,6 @@ fn papers(options: &Options) -> Result<String> {
         bail!("{path} has {} papers with a title and an abstract, not {}", lines.len(), options.count);
     }
     Ok(lines.join("\n"))
-}
-
-fn embed(model: &std::path::Path, dtype: &str, device: &str, papers: &str) -> Result<Vec<Vec<f64>>> {
-    let mut child = specter_web()?
-        .arg("embed")
-        .arg("--model")
-        .arg(model)
-        .args(["--dtype", dtype, "--device", device])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    child.stdin.take().context("no pipe")?.write_all(papers.as_bytes())?;
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("specter-web embed ended with {}", output.status);
-    }
-    let vector = |line: &str| -> Result<Vec<f64>> {
-        let answer: Value = serde_json::from_str(line)?;
-        let values = answer.get("embedding").and_then(Value::as_array).context("a line without a vector")?;
-        Ok(values.iter().filter_map(Value::as_f64).collect())
-    };
-    String::from_utf8(output.stdout)?.lines().map(vector).collect()
 }
 
 fn cosine(left: &[f64], right: &[f64]) -> f64 {

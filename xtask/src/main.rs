@@ -1,4 +1,4 @@
-//! The project's only build tool: `cargo xtask demo | test | fidelity | dist | bench`.
+//! The project's only build tool: `cargo xtask demo | test | fidelity | learning | dist | bench`.
 //!
 //! Each command first sets the machine up as far as it needs, and says so; on a machine that is set
 //! up it goes straight to work. Rust, Node.js and Python 3 are all that must be there before.
@@ -12,16 +12,20 @@
 //! | `wasm.rs`, `size.rs` | how is the module built, how large may it be? |
 //! | `types.rs` | do the types of the JavaScript hold? |
 //! | `fidelity.rs` | how true are the vectors of each dtype? |
+//! | `learning.rs` | how well do heads do that are learned here? |
+//! | `command_line.rs` | what do those two measure with? |
 //! | `bench.rs` | how fast is it, beside others? |
 //! | `demo.rs`, `tests.rs`, `dist.rs` | what do the commands do? |
 
 mod apt;
 mod bench;
 mod browsers;
+mod command_line;
 mod demo;
 mod dist;
 mod fidelity;
 mod kernels;
+mod learning;
 mod model;
 mod npm;
 mod places;
@@ -58,6 +62,8 @@ enum Command {
     Dist,
     /// Print how close the vectors of each dtype come to those of float32
     Fidelity(fidelity::Options),
+    /// Print how well heads do that are learned from few examples and from many
+    Learning(learning::Options),
     /// Measure the speed: beside other engines in a headless Chromium, or alone on this machine's GPU
     Bench(bench::Options),
 }
@@ -68,6 +74,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Test(options) => tests::run(options),
         Command::Dist => dist::run(),
         Command::Fidelity(options) => fidelity::run(options),
+        Command::Learning(options) => learning::run(options),
         Command::Bench(options) => bench::run(options),
     }
 }

@@ -177,9 +177,10 @@ fn package() -> Result<()> {
     }
     fs::create_dir_all(&folder)?;
     let tarball = dist::pack(&folder)?;
+    // Two files at a time: they wait for bundlers and browsers more than they compute.
     run_command(
         npm::node("--test")
-            .args(["--test-concurrency=1", "--test-reporter=spec"])
+            .args(["--test-concurrency=2", "--test-reporter=spec"])
             .args(files_ending_in(&repository().join("tests/package"), ".test.mjs")?)
             .env("PACKAGE", tarball),
     )
