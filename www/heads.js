@@ -94,6 +94,7 @@ export class Head {
 /**
  * What to load for a head: a folder, or JSON.
  *
+ * @internal
  * @param {string} name
  * @param {HeadSource} from
  * @param {PlaceOptions} options

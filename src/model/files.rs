@@ -28,8 +28,10 @@ pub async fn of_a_model(folder: &impl Folder) -> Result<MemoryFolder> {
         copy(folder, name, &mut small).await?;
     }
     let modules: Vec<Value> = read_json(&small, "modules.json").await?.unwrap_or_default();
-    let paths =
-        modules.iter().filter_map(|module| module.get("path")?.as_str()).filter(|path| !path.is_empty());
+    let is_pooling = |module: &&Value| {
+        module.get("type").and_then(Value::as_str).is_some_and(|kind| kind.ends_with(".Pooling"))
+    };
+    let paths = modules.iter().filter(is_pooling).filter_map(|module| module.get("path")?.as_str());
     for path in paths {
         copy(folder, &format!("{path}/config.json"), &mut small).await?;
     }

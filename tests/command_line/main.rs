@@ -95,6 +95,61 @@ fn a_line_that_cannot_be_used_ends_the_run_with_its_number_unless_it_is_skipped(
 }
 
 #[test]
+fn papers_are_classified_by_the_head_of_a_model_of_an_adapter_and_of_a_file() {
+    let heads = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/heads");
+    let path = |below: &str| heads.join(below).to_str().expect("it is UTF-8").to_owned();
+    let classify = |arguments: &[&str]| {
+        let mut all = vec!["classify", "--device", "cpu", "--dtype", "f32", "--model"];
+        all.extend(arguments);
+        run(&all, PAPERS)
+    };
+    let labels = |output: &Output| -> Vec<Vec<(String, f64)>> {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let label = |label: &Value| {
+            (label["label"].as_str().expect("a name").to_owned(), label["score"].as_f64().expect("a score"))
+        };
+        let labels = |line: &Value| line["labels"].as_array().expect("a list").iter().map(label).collect();
+        lines(output).iter().map(labels).collect()
+    };
+
+    let model = path("models/single_label");
+    let all = classify(&[&model]);
+    let ids: Vec<Value> = lines(&all).iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(ids, [Value::from("a"), Value::from(2), Value::Null]);
+    for scores in labels(&all) {
+        assert_eq!(scores.len(), 5);
+        assert!((scores.iter().map(|(_, score)| score).sum::<f64>() - 1.0).abs() < 1e-5);
+        assert!(scores.is_sorted_by(|(_, one), (_, next)| one >= next));
+    }
+    let two = labels(&classify(&[&model, "--top-k", "2"]));
+    assert!(two.iter().zip(labels(&all)).all(|(two, all)| two[..] == all[..2]));
+    let none = labels(&classify(&[&model, "--function", "sigmoid", "--threshold", "1.1"]));
+    assert!(none.iter().all(Vec::is_empty));
+
+    let base = fixture("");
+    let base = base.to_str().expect("it is UTF-8");
+    let adapter = path("adapters/multilabel");
+    assert_eq!(labels(&classify(&[base, "--adapter", &adapter, "--threshold", "0"])).len(), 3);
+    let alone = path("adapters/alone");
+    assert_eq!(labels(&classify(&[base, "--head", &alone])).len(), 3);
+
+    let file = std::env::temp_dir().join(format!("specter-web-head-{}.json", std::process::id()));
+    let row = |value: f32| vec![value; 32];
+    let saved = serde_json::json!({
+        "format": "specter-web head 1", "labels": ["more", "less"], "function": "none",
+        "weight": [row(0.0), row(0.0)], "bias": [2.0, -1.0],
+    });
+    std::fs::write(&file, saved.to_string()).expect("it can be written");
+    let linear = labels(&classify(&[base, "--head", file.to_str().expect("it is UTF-8")]));
+    std::fs::remove_file(&file).expect("it was written");
+    assert!(linear.iter().all(|scores| scores[..] == [("more".to_owned(), 2.0), ("less".to_owned(), -1.0)]));
+
+    let unknown = classify(&[base]);
+    let message = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(!unknown.status.success() && message.contains("[unknown-head]"), "{message}");
+}
+
+#[test]
 fn errors_name_their_code_and_what_to_do() {
     let missing = run(&["embed", "--model", "nowhere", "--device", "cpu"], "");
     let message = String::from_utf8_lossy(&missing.stderr).into_owned();

@@ -11,11 +11,13 @@ use specter_web::engine::reference::Reference;
 use specter_web::folder::{Directory, MemoryFolder};
 use specter_web::model::head::{Function, SavedHead};
 use specter_web::task::convert::Conversion;
+use specter_web::task::fit::FitOptions;
 use specter_web::task::{
     ClassifyOptions, EmbedOptions, HeadOptions, HeadSource, LoadOptions, RankOptions, Score, Specter,
 };
 use specter_web::text::Document;
 use specter_web::weights::Format;
+use specter_web_fit::{ClassWeights, Kind, Options, Targets};
 
 use crate::devices::on_every_device;
 use crate::fixtures::{Paper, directory, read};
@@ -168,7 +170,55 @@ async fn labels_are_ranked_by_the_inner_product_of_their_vectors<B: Backend>(bac
     assert!(specter.rank_labels(&documents, 7, &options, |_, _| Ok(())).await.is_err());
 }
 
+#[derive(Deserialize)]
+struct Learned {
+    strength: f64,
+    multinomial: LearnedHead,
+    #[serde(rename = "one-vs-rest")]
+    one_vs_rest: LearnedHead,
+    ridge: LearnedHead,
+}
+
+#[derive(Deserialize)]
+struct LearnedHead {
+    labels: Option<serde_json::Value>,
+    values: Option<Vec<f64>>,
+    scores: Vec<Vec<f32>>,
+}
+
+async fn a_head_that_is_learned_gives_the_scores_of_scikit_learn<B: Backend>(backend: impl Fn() -> B) {
+    let learned: Learned = read("tests/fixtures/learned/goldens.json");
+    let (_, documents) = goldens();
+    let mut specter = load(&directory(BASE), Format::F32, backend()).await;
+    let json = |value: &Option<serde_json::Value>| value.clone().expect("it has labels");
+    let labels = serde_json::from_value(json(&learned.multinomial.labels)).expect("one each");
+    let sets = serde_json::from_value(json(&learned.one_vs_rest.labels)).expect("a set each");
+    for (golden, targets) in [
+        (&learned.multinomial, Targets::Labels(labels)),
+        (&learned.one_vs_rest, Targets::LabelSets(sets)),
+        (&learned.ridge, Targets::Values(learned.ridge.values.clone().expect("it has values"))),
+    ] {
+        let kind = Kind::of(&targets);
+        let class_weights = if kind == Kind::OneVsRest { ClassWeights::Balanced } else { ClassWeights::None };
+        let learning = Options { strengths: vec![learned.strength], class_weights, ..Options::new(kind) };
+        let fit = FitOptions { adapter: None, pooling: None, normalize: None, learning };
+        let saved = specter.fit("mine", &documents, &targets, &fit, async |_| Ok(()), |_, _| Ok(())).await;
+        let saved = saved.expect("there is something to learn");
+        assert_eq!(saved.training.expect("it was trained").kind, kind.to_string());
+        let found = specter.classify(&documents, &options("mine", None), |_, _| Ok(())).await;
+        for (found, expected) in found.expect("it classifies").iter().zip(&golden.scores) {
+            for (found, expected) in in_order(found).iter().zip(expected) {
+                assert!(
+                    (found - expected).abs() <= 2e-4 * expected.abs().max(1.0),
+                    "{kind}: {found}, {expected}"
+                );
+            }
+        }
+    }
+}
+
 on_every_device!(
+    a_head_that_is_learned_gives_the_scores_of_scikit_learn,
     a_model_that_is_a_classifier_gives_the_scores_of_its_library,
     a_head_of_adapters_gives_the_scores_of_its_library,
     labels_are_ranked_by_the_inner_product_of_their_vectors,

@@ -75,6 +75,7 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
             [(Pooling::Cls, &goldens.cases[case].cls), (Pooling::Mean, &goldens.cases[case].mean)]
         {
             let options = EmbedOptions {
+                template: None,
                 adapter: (case != "none").then(|| case.to_owned()),
                 pooling: Some(pooling),
                 normalize: Some(false),

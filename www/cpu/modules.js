@@ -6,7 +6,7 @@
  */
 
 import { SpecterError } from '../errors.js';
-import { canStream, fetchModule } from '../module.js';
+import { canStream, fetchModule, notStarted } from '../module.js';
 
 /** Addresses as bundlers know them; only one is ever fetched. */
 const MODULES = {
@@ -44,6 +44,7 @@ const PROBES = {
 /**
  * @param {number[]} code
  * @returns {((x: number, y: number) => number) | null} nothing where the browser does not know an instruction
+ * @throws {SpecterError} `internal` where the page may run no WebAssembly
  */
 function probe(code) {
   const bytes = new Uint8Array([
@@ -54,7 +55,11 @@ function probe(code) {
     10, code.length + 4, 1, code.length + 2, 0, ...code, 0x0b,
   ]);
   if (!WebAssembly.validate(bytes)) return null;
-  return /** @type {(x: number, y: number) => number} */ (new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f);
+  try {
+    return /** @type {(x: number, y: number) => number} */ (new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f);
+  } catch (cause) {
+    throw notStarted('WebAssembly', cause);
+  }
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { SpecterError } from '../errors.js';
-import { startFromElsewhere } from '../elsewhere.js';
+import { startFromAnywhere } from '../elsewhere.js';
 import { reportFailure, WORDS } from './crew.js';
 import { FIRST_PAGES, MOST_PAGES, startModule } from './modules.js';
 
@@ -77,8 +77,7 @@ export class CpuProcessor {
     this.firstAddress += count * STACK;
     if (!this.grow(this.firstAddress)) return;
     const come = Array.from({ length: count }, async (_, index) => {
-      const worker = startFromElsewhere('cpu/thread.js')
-        ?? new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+      const worker = startFromAnywhere(() => new Worker(new URL('./thread.js', import.meta.url), { type: 'module' }));
       /** @type {ToThread} */
       const message = {
         module, memory: this.#memory, words: this.#words, thread: index + 1, stack: stacks + (index + 1) * STACK,

@@ -1,7 +1,4 @@
-/**
- * Example papers to compare with. Written for this page; none of them was ever published. The first two are
- * about the same thing, so a model that reads well puts them side by side.
- */
+/** Papers and titles to try the page with. All were written for it; none was ever published. */
 
 /**
  * @typedef {object} ExamplePaper
@@ -11,7 +8,12 @@
  * @property {string} abstract
  */
 
-/** @type {ExamplePaper[]} */
+/**
+ * What a paper is compared with. The first two are about the same thing, so a model that reads well puts them side by
+ * side.
+ *
+ * @type {ExamplePaper[]}
+ */
 export const EXAMPLES = [
   {
     id: 'reviewers',
@@ -57,9 +59,111 @@ export const EXAMPLES = [
   },
 ];
 
-/** What “Fill in an example” writes into the form. */
+/** What “Fill in an example” writes where papers are compared. */
 export const SUGGESTION = {
   title: 'Finding related work by reading only the abstract',
   abstract:
     'Scholars miss relevant articles because neighbouring fields use other words for the same idea. We compare document embeddings from several pretrained language models as a means of finding related work, and ask eighty researchers to judge the results. Models that have learned from citations find more of what the researchers later cited.',
 };
+
+/** What it writes where papers are classified, one after the other. */
+export const TOPICS = [
+  {
+    title: 'Who votes after a merger? Turnout in amalgamated municipalities',
+    abstract:
+      'Between 2001 and 2015 a third of the municipalities in our sample were merged with a neighbour. Comparing local elections before and after, we find that turnout falls by four points, most of all where the new council sits in another town. Party lists replace independent candidates, and mayors win by wider margins.',
+  },
+  {
+    title: 'Sleep and recall in schoolchildren: a diary study with wrist actigraphy',
+    abstract:
+      'One hundred and twelve children aged eight to eleven kept a sleep diary for three weeks and learned word pairs in the evening or in the morning. Recall was better after sleep, but only for children who slept regularly. Parents’ ratings of sleep quality said little about either measure.',
+  },
+  {
+    title: 'Vaccination against influenza in nursing homes: a randomized trial',
+    abstract:
+      'We randomly assigned residents of forty nursing homes to a high-dose or a standard influenza vaccine. Over two winters, antibody titres were higher and admissions to hospital with pneumonia rarer after the high dose, most of all in residents over eighty. Fever and a sore arm were more frequent; serious side effects were not.',
+  },
+];
+
+/** The same for classes that were taught: one for each of them, on nothing that they were taught with. */
+export const UNSEEN = [
+  {
+    title: 'Manure, lime and the acidity of upland pastures',
+    abstract: 'Plots on four hill farms were limed once and manured each spring. After eight years the topsoil holds more calcium and less aluminium, and streams below the plots carry more nitrogen.',
+  },
+  {
+    title: 'Nicknames and diminutives in four Slavic languages',
+    abstract: 'From interviews and family letters we collect the forms in which people address each other. Suffixes that once made a noun small now mark closeness, and the vowel before them is lengthened.',
+  },
+  {
+    title: 'Finding a flat with a foreign name',
+    abstract: 'We answered two thousand advertisements for flats under names that sound local or foreign. Landlords in districts with many newcomers reply as often to both; elsewhere a foreign name halves the invitations.',
+  },
+];
+
+/** A record for the deposit form: what goes into its fields, by id, and its authors. */
+export const DEPOSIT = {
+  fields: {
+    'deposit-type': 'Journal article',
+    'deposit-title': 'How shifting rivers redraw the outlines of towns: a remote sensing study',
+    'deposit-abstract':
+      'From forty years of satellite images we trace nine lowland rivers and the towns on their floodplains. Where channels shift and banks erode, settlements move away from the water within a decade, and wetlands return with their birds and fishes. People had begun to leave before flood walls were built.',
+    'deposit-date': '2025-03-14',
+    'deposit-language': 'eng',
+    'deposit-license': 'cc-by-4.0',
+    'deposit-publisher': 'Invented Journal of Physical Geography',
+  },
+  authors: [
+    { family: 'Brunner', given: 'Lea' },
+    { family: 'Okafor', given: 'Chidi' },
+  ],
+};
+
+/** Classes to teach. */
+export const CLASSES = [
+  {
+    name: 'Soils and water',
+    titles: [
+      'Nitrate leaching under cover crops in sandy soils',
+      'How earthworms change the infiltration of heavy rain',
+      'Phosphorus in lake sediments after forty years of farming',
+      'Mapping soil carbon with airborne spectroscopy',
+      'Groundwater recharge in a drying river basin',
+      'Terraces, erosion and yield on steep slopes',
+      'Salt in irrigated fields: a regional balance',
+      'Microbial respiration in thawing peat',
+      'Wetlands as filters for agricultural runoff',
+      'The water use of mixed and pure forest stands',
+    ],
+  },
+  {
+    name: 'Language and speech',
+    titles: [
+      'Vowel length in three dialects of the northern coast',
+      'How children learn to negate',
+      'Word order and emphasis in spoken narratives',
+      'Loan words in the trade of a medieval port',
+      'Code switching in bilingual classrooms',
+      'A corpus of courtroom interpreting',
+      'Pauses and turn taking on the telephone',
+      'Tone and stress in an undescribed language',
+      'Reading aloud and silent reading compared',
+      'The grammar of polite requests',
+    ],
+  },
+  {
+    name: 'Migration and cities',
+    titles: [
+      'Renting as a newcomer: discrimination in housing advertisements',
+      'Remittances and the growth of small towns',
+      'Where refugees settle when they may choose',
+      'Neighbourhood associations and second-generation youth',
+      'Informal transport at the edge of a metropolis',
+      'Commuting across a border after its opening',
+      'Gentrification and the closing of corner shops',
+      'Seasonal workers and the cost of housing',
+      'Residence permits and careers of nurses from abroad',
+      'Public squares as meeting places of migrants',
+    ],
+  },
+];

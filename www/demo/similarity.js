@@ -1,5 +1,8 @@
 /** How close vectors are, and how a table and a ranking say it. */
 
+import { cosineText } from './numbers.js';
+import { element } from './page.js';
+
 /**
  * @typedef {object} Placed
  * @property {string} label   short, for the head of a column
@@ -46,7 +49,7 @@ export function showRanking(list, paper, others) {
       bar.setAttribute('aria-hidden', 'true');
       item.append(
         element('span', 'title', other.title),
-        element('span', 'similarity', number(similarity)),
+        element('span', 'similarity', cosineText(similarity)),
         element('span', 'area', other.field),
         bar,
       );
@@ -86,7 +89,7 @@ export function showMatrix(table, papers) {
     row.append(name);
     values[i]?.forEach((value, j) => {
       const cell = row.insertCell();
-      cell.textContent = i === j ? '1' : number(value);
+      cell.textContent = i === j ? '1' : cosineText(value);
       if (i === j) cell.className = 'same';
       else cell.style.setProperty('--closeness', ((value - lowest) / range).toFixed(3));
     });
@@ -94,20 +97,4 @@ export function showMatrix(table, papers) {
   table.tHead?.remove();
   table.tBodies[0]?.remove();
   table.append(head, body);
-}
-
-/** @param {number} similarity */
-const number = (similarity) => similarity.toFixed(2).replace('-', '−');
-
-/**
- * @param {string} tag
- * @param {string} className
- * @param {string} [text]
- * @returns {HTMLElement}
- */
-function element(tag, className, text = '') {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.textContent = text;
-  return node;
 }

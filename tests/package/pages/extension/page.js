@@ -1,0 +1,3 @@
+import { Specter } from './specter-web/specter.js';
+
+globalThis.Specter = Specter;

@@ -1,0 +1,4 @@
+import { Specter } from './specter-web/specter.js';
+import './specter-web/suggest/specter-suggest.js';
+
+globalThis.Specter = Specter;
