@@ -7,6 +7,7 @@
 
 use pollster::block_on;
 use specter_web::folder::MemoryFolder;
+use specter_web::model::head::{HeadConfig, SavedHead};
 use specter_web::model::{AdapterConfig, bert};
 use specter_web::task::inspect::inspect;
 use specter_web::text::Tokenizer;
@@ -69,6 +70,19 @@ pub(crate) fn config(bytes: &[u8]) {
         None => {
             let _ = block_on(AdapterConfig::from_folder(&tiny("adapter_config.json", bytes), "mine", None));
         }
+    }
+}
+
+/// The first byte, a digit, says whether the rest is a head of the adapters library or one that was saved here.
+pub(crate) fn head(bytes: &[u8]) {
+    let Some((&which, bytes)) = bytes.split_first() else { return };
+    if which.wrapping_sub(b'0') % 2 == 0 {
+        let folder = MemoryFolder::new("head", [(HeadConfig::FILE.to_owned(), bytes.to_vec())]);
+        if let Ok(Some(head)) = block_on(HeadConfig::from_folder(&folder, "mine", None)) {
+            let _ = head.tensors();
+        }
+    } else if let Ok(saved) = SavedHead::from_json(bytes, "mine", 4) {
+        let _ = saved.weights();
     }
 }
 

@@ -103,6 +103,11 @@ fn any_settings_end_in_a_result() {
 }
 
 #[test]
+fn any_head_ends_in_a_result() {
+    try_for_a_while("head", targets::head);
+}
+
+#[test]
 fn any_tokenizer_ends_in_a_result() {
     try_for_a_while("tokenizer", targets::tokenizer);
 }

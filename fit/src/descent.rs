@@ -39,9 +39,9 @@ enum End {
 impl Descent {
     /// A descent from `start` to where the slope is within the tolerance.
     ///
-    /// The slope is the length of the gradient as a part of the objective's square root. As the objective curves by about 1
-    /// at most, half of the tolerance's square is the part of it that is left to gain, and where the tolerance is near 1e-8,
-    /// that is rounding.
+    /// The slope is the length of the gradient as a part of the objective's square root. As the objective curves by
+    /// about 1 at most, half of the tolerance's square is the part of it that is left to gain, and where the
+    /// tolerance is near 1e-8, that is rounding.
     pub(crate) fn new(objective: Objective, view: View, start: Solution, tolerance: f64) -> Self {
         let solver = Lbfgs::default().with_m_capacity(MEMORY).unbounded();
         let state = FirstOrderState::new(view.of(start));
@@ -92,4 +92,58 @@ fn slope(state: &FirstOrderState<Vec<f64>>) -> f64 {
     let gradient = state.gradient().map_or(&[][..], Vec::as_slice);
     let squares: f64 = gradient.iter().map(|slope| slope * slope).sum();
     if squares == 0.0 { 0.0 } else { (squares / state.cost()).sqrt() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::examples::{Labels, Targets};
+    use crate::factor::Factorization;
+    use crate::features::Reduction;
+    use crate::gram::Triangle;
+    use crate::options::{ClassWeights, Kind};
+    use crate::outputs::Outputs;
+
+    /// A descent for ten examples of two components, which no line divides, and how many iterations it takes.
+    fn descend(tolerance: f64) -> (Descent, usize) {
+        let vectors: Vec<f32> = (0..20_u8).map(|place| (f32::from(place) * 1.3).sin()).collect();
+        let labels = (0..10).map(|example| ["a", "b", "c"][example % 3].to_owned()).collect();
+        let labels = Labels::new(&Targets::Labels(labels)).unwrap();
+        let outputs = Arc::new(Outputs::new(Kind::Multinomial, labels, ClassWeights::None));
+        let features = Arc::new(Reduction::new(&vectors, 2).finish());
+        let mut identity = Triangle::zero(2);
+        identity.add_to_diagonal(1.0);
+        let mut factorization = Factorization::new(identity);
+        assert!(factorization.step(usize::MAX));
+        let view = View::new(features, Arc::new(factorization.finish()), 3);
+        let objective = Objective::new(view.clone(), outputs, (0..10).collect(), 10.0);
+        let mut descent = Descent::new(objective, view, vec![0.0; 9], tolerance);
+        let (mut iterations, mut share) = (0, 0.0);
+        while !descent.step() {
+            assert!(!descent.has_converged());
+            iterations += 1;
+            assert!(descent.share() >= share && descent.share() <= 1.0);
+            share = descent.share();
+        }
+        assert!(tolerance == 0.0 || share > 0.5, "only {share} done before the end");
+        (descent, iterations)
+    }
+
+    #[test]
+    fn a_descent_ends_where_the_slope_is_within_the_tolerance() {
+        let (rough, few) = descend(1e-2);
+        let (exact, more) = descend(1e-6);
+        assert!(few < more, "{few} and {more} iterations");
+        assert!(rough.has_converged() && rough.least <= 1e-2);
+        assert!(exact.has_converged() && exact.least <= 1e-6);
+    }
+
+    #[test]
+    fn a_descent_ends_where_nothing_is_to_be_gained() {
+        let (descent, iterations) = descend(0.0);
+        assert!(descent.has_converged(), "given up at a slope of {}", descent.least);
+        assert!(iterations < 100 && descent.least < 1e-6);
+    }
 }

@@ -74,8 +74,10 @@ pub enum Error {
         /// How many components a vector was said to have.
         width: usize,
     },
-    /// More than this crate is made for.
-    #[error("{count} {what} are too many: at most {limit} can be learned from at once. Leave some out.")]
+    /// More examples, components or labels than this crate is made for.
+    #[error(
+        "{count} {what} are too many to learn from at once. Leave some out, so that there are at most {limit}."
+    )]
     TooMany {
         /// What there is too much of.
         what: &'static str,
@@ -97,6 +99,16 @@ pub enum Error {
     StrengthNotPositive {
         /// The strength.
         strength: f64,
+    },
+    /// More folds or strengths than this crate is made for.
+    #[error("{count} {what} are too many. Give at most {limit}.")]
+    OptionTooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
     },
     /// Fewer folds than two.
     #[error(
@@ -135,6 +147,7 @@ impl Error {
             self,
             Self::KindDoesNotFit { .. }
                 | Self::StrengthNotPositive { .. }
+                | Self::OptionTooLarge { .. }
                 | Self::TooFewFolds { .. }
                 | Self::WeightOfUnknownLabel { .. }
                 | Self::WeightNotPositive { .. }

@@ -6,7 +6,7 @@
 use std::array;
 
 use crate::gram::Triangle;
-use crate::kernel::{BLOCK, accumulate, multiply};
+use crate::kernel::{BLOCK, accumulate, inner, multiply};
 
 /// A pivot of so small a part of the largest number on the diagonal is rounding.
 const ROUNDING: f64 = 1e-14;
@@ -62,7 +62,7 @@ impl Factorization {
         }
         for row in first..last {
             for column in first..=row {
-                let sum: f64 = inner(&self.matrix.row(row)[..column], &self.matrix.row(column)[..column]);
+                let sum = inner(&self.matrix.row(row)[..column], &self.matrix.row(column)[..column]);
                 let number = self.matrix.row(row)[column] - sum;
                 self.matrix.row_mut(row)[column] = if column == row {
                     number.max(self.least).sqrt()
@@ -76,10 +76,6 @@ impl Factorization {
     pub(crate) fn finish(self) -> Factor {
         Factor { rows: self.matrix }
     }
-}
-
-fn inner(one: &[f64], other: &[f64]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 /// `L`.
@@ -133,7 +129,9 @@ mod tests {
             vectors.prop_map(move |vectors| {
                 let mut matrix = Triangle::zero(rank);
                 matrix.add_to_diagonal(1.0);
-                vectors.iter().for_each(|vector| matrix.add_square(vector, 1.0));
+                for vector in &vectors {
+                    matrix.add_square(vector, 1.0);
+                }
                 matrix
             })
         })
@@ -143,6 +141,20 @@ mod tests {
         let mut factorization = Factorization::new(matrix.clone());
         while !factorization.step(budget) {}
         factorization.finish()
+    }
+
+    #[test]
+    fn the_factor_of_a_singular_matrix_is_finite() {
+        let mut matrix = Triangle::zero(3);
+        matrix.add_square(&[1.0, 1.0, 2.0], 1.0);
+        let factor = factor(&matrix, usize::MAX);
+        let mut panel = [[1.0], [1.0], [2.0]];
+        factor.solve(&mut panel);
+        factor.solve_transposed(&mut panel);
+        assert!(panel.iter().all(|[number]| number.is_finite()));
+        // What is in its span is solved all the same.
+        let [[first], [second], [third]] = panel;
+        assert!((first + second + 2.0 * third - 1.0).abs() < 1e-6);
     }
 
     proptest! {
@@ -168,9 +180,9 @@ mod tests {
 
             let mut transposed = panel.clone();
             factor.multiply_transposed(&mut transposed);
-            for column in 0..rank {
+            for (column, found) in transposed.iter().enumerate() {
                 let expected: f64 = (column..rank).map(|row| factor.rows.row(row)[column] * panel[row][1]).sum();
-                prop_assert!((transposed[column][1] - expected).abs() < 1e-9);
+                prop_assert!((found[1] - expected).abs() < 1e-9);
             }
             factor.solve_transposed(&mut transposed);
             prop_assert!(close(&transposed, &panel));

@@ -1,7 +1,7 @@
 //! What is learned from: vectors, centred, in no more numbers than they need.
 //!
-//! A bias without a penalty takes up whatever is subtracted from all vectors, so their mean is: the bias then has nothing
-//! to do with the weights, and descends on its own.
+//! A bias without a penalty takes up whatever is subtracted from all vectors, so their mean is: the bias then has
+//! nothing to do with the weights, and descends on its own.
 //!
 //! `n` examples span at most `n` dimensions, and the best weights lie in what they span, because what is outside costs
 //! and changes nothing. Where there are no more examples than components, vectors are therefore written in a basis of
@@ -11,7 +11,7 @@
 
 use std::array;
 
-use crate::kernel::{BLOCK, Block, multiply};
+use crate::kernel::{BLOCK, Block, inner, multiply};
 
 /// A remainder of so small a part of the longest vector's squared length is rounding: about the square of f32's.
 const ROUNDING: f64 = 1e-14;
@@ -20,7 +20,7 @@ const ROUNDING: f64 = 1e-14;
 pub(crate) struct Reduction {
     /// `(count, width)`.
     centred: Vec<f64>,
-    center: Vec<f64>,
+    mean: Vec<f64>,
     count: usize,
     width: usize,
     spread: f64,
@@ -36,26 +36,26 @@ pub(crate) struct Reduction {
 impl Reduction {
     pub(crate) fn new(vectors: &[f32], width: usize) -> Self {
         let count = vectors.len() / width;
-        let mut center = vec![0.0; width];
+        let mut mean = vec![0.0; width];
         for vector in vectors.chunks_exact(width) {
-            for (sum, &number) in center.iter_mut().zip(vector) {
+            for (sum, &number) in mean.iter_mut().zip(vector) {
                 *sum += f64::from(number);
             }
         }
-        for sum in &mut center {
+        for sum in &mut mean {
             *sum /= count as f64;
         }
         let mut centred = Vec::with_capacity(vectors.len());
         let mut left = Vec::with_capacity(count);
         for vector in vectors.chunks_exact(width) {
             let start = centred.len();
-            centred.extend(vector.iter().zip(&center).map(|(&number, mean)| f64::from(number) - mean));
+            centred.extend(vector.iter().zip(&mean).map(|(&number, mean)| f64::from(number) - mean));
             left.push(centred[start..].iter().map(|number| number * number).sum());
         }
         let spread = left.iter().sum::<f64>() / count as f64;
         let least = ROUNDING * left.iter().fold(0.0, |longest: f64, &length| longest.max(length));
         let coordinates = if count > width { Vec::new() } else { vec![0.0; count * count] };
-        Self { centred, center, count, width, spread, coordinates, pivots: Vec::new(), left, least }
+        Self { centred, mean, count, width, spread, coordinates, pivots: Vec::new(), left, least }
     }
 
     /// The vectors' mean squared distance from their mean.
@@ -121,7 +121,7 @@ impl Reduction {
     }
 
     pub(crate) fn finish(self) -> Features {
-        let Self { centred, center, count, width, coordinates, pivots, .. } = self;
+        let Self { centred, mean, count, width, coordinates, pivots, .. } = self;
         let (rows, rank, basis) = if coordinates.is_empty() {
             (centred, width, Basis::Components)
         } else {
@@ -131,7 +131,7 @@ impl Reduction {
                 pivots.iter().flat_map(|&pivot| &centred[pivot * width..][..width]).copied().collect();
             (rows, rank, Basis::Examples { pivots, vectors: spanning })
         };
-        Features { rows, zero: vec![0.0; rank], count, rank, center, basis }
+        Features { rows, zero: vec![0.0; rank], count, rank, mean, basis }
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct Features {
     zero: Vec<f64>,
     count: usize,
     rank: usize,
-    center: Vec<f64>,
+    mean: Vec<f64>,
     basis: Basis,
 }
 
@@ -183,21 +183,21 @@ impl Features {
                 // Weights are a sum of the spanning vectors. Coordinates of the n-th of these end after n, so that
                 // its share is known when those of all later ones are.
                 let mut left = weights.to_vec();
-                let mut sum = vec![0.0; self.center.len()];
+                let mut sum = vec![0.0; self.mean.len()];
                 for (last, &pivot) in pivots.iter().enumerate().rev() {
                     let coordinates = self.row(pivot);
                     let share = left[last] / coordinates[last];
                     for (number, coordinate) in left.iter_mut().zip(&coordinates[..last]) {
                         *number -= share * coordinate;
                     }
-                    for (number, component) in sum.iter_mut().zip(&vectors[last * self.center.len()..]) {
+                    for (number, component) in sum.iter_mut().zip(&vectors[last * self.mean.len()..]) {
                         *number += share * component;
                     }
                 }
                 sum
             }
         };
-        let moved: f64 = weights.iter().zip(&self.center).map(|(weight, mean)| weight * mean).sum();
+        let moved = inner(&weights, &self.mean);
         (weights, bias - moved)
     }
 }
@@ -212,10 +212,12 @@ mod tests {
     fn vectors() -> impl Strategy<Value = (Vec<Vec<f32>>, usize)> {
         (1_usize..12, 1_usize..12).prop_flat_map(|(width, count)| {
             let vector = prop::collection::vec(-2.0_f32..2.0, width);
-            (prop::collection::vec(vector, count), 0..count, 0..count).prop_map(move |(mut vectors, one, other)| {
-                vectors[one] = vectors[other].clone();
-                (vectors, width)
-            })
+            (prop::collection::vec(vector, count), 0..count, 0..count).prop_map(
+                move |(mut vectors, one, other)| {
+                    vectors[one] = vectors[other].clone();
+                    (vectors, width)
+                },
+            )
         })
     }
 
@@ -223,10 +225,6 @@ mod tests {
         let mut reduction = Reduction::new(&vectors.concat(), width);
         while !reduction.step(budget) {}
         reduction.finish()
-    }
-
-    fn inner(one: &[f64], other: &[f64]) -> f64 {
-        one.iter().zip(other).map(|(one, other)| one * other).sum()
     }
 
     proptest! {

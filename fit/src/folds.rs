@@ -1,7 +1,7 @@
 //! Which examples are held back together when strengths are compared: scikit-learn's folds, without shuffling.
 
 /// The fold of each of `count` examples: runs of neighbours, the first ones longer by one where `count` does not divide
-/// evenly. scikit-learn's `KFold`.
+/// evenly. scikit-learn's `KFold`. There is at least one fold.
 #[must_use]
 pub fn consecutive(count: usize, folds: usize) -> Vec<usize> {
     let (size, longer) = (count / folds, count % folds);
@@ -10,9 +10,9 @@ pub fn consecutive(count: usize, folds: usize) -> Vec<usize> {
 
 /// The fold of each example, so that each fold has about as many of each class. scikit-learn's `StratifiedKFold`.
 ///
-/// Classes are numbered from 0 in `classes`, one for each example. Were the examples sorted by class, classes in order
-/// of their first appearance, each fold would take every `folds`-th of them; so many of each class it takes, in the
-/// order in which they are.
+/// Classes are numbered from 0 in `classes`, one for each example, and there is at least one fold. Were the examples
+/// sorted by class, classes in order of their first appearance, each fold would take every `folds`-th of them; so
+/// many of each class it takes, in the order in which they are.
 #[must_use]
 pub fn stratified(classes: &[usize], folds: usize) -> Vec<usize> {
     let kinds = classes.iter().max().map_or(0, |&last| last + 1);

@@ -6,7 +6,7 @@ use crate::features::Features;
 use crate::kernel::{BLOCK, accumulate};
 
 /// A symmetric or lower triangular matrix: row `i` has `i + 1` numbers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Triangle {
     numbers: Vec<f64>,
     rank: usize,

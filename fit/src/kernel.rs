@@ -1,8 +1,8 @@
 //! The two loops in which all of the time is spent: inner products of rows with weights, and sums of rows.
 //!
-//! Weights lie in panels of `P` outputs: all outputs' weights of the first component, then those of the second. A tile of
-//! `R` rows and a panel has 8 sums, which fit into registers beside what they are made of, with vector instructions and
-//! without.
+//! Weights lie in panels of `P` outputs: all outputs' weights of the first component, then those of the second. A
+//! tile of `R` rows and a panel has 8 sums, which fit into registers beside what they are made of, with vector
+//! instructions and without.
 
 /// Rows that are computed together.
 pub(crate) const BLOCK: usize = 8;
@@ -46,6 +46,11 @@ pub(crate) fn accumulate<const R: usize, const P: usize>(
             }
         }
     }
+}
+
+/// The inner product of two rows, where there is only one.
+pub(crate) fn inner(one: &[f64], other: &[f64]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 /// The first output of each panel and how many it has: 4 each, then what is left as 2 and 1.
@@ -144,6 +149,7 @@ fn accumulate_panel<const R: usize, const P: usize>(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "numbers are whole")]
 mod tests {
     use proptest::prelude::*;
 
@@ -181,8 +187,8 @@ mod tests {
             accumulate_block(&block, &factors, rank, outputs, &mut sums);
             for output in 0..outputs {
                 let (first, distance) = place_of_output(output, outputs, rank);
-                for component in 0..rank {
-                    let place = first + component * distance;
+                for place in (first..).step_by(distance).take(rank) {
+                    let component = (place - first) / distance;
                     let added: f64 = (0..BLOCK).map(|row| block[row][component] * factors[row * outputs + output]).sum();
                     prop_assert_eq!(sums[place], start[place] + added);
                 }

@@ -1,15 +1,16 @@
 //! Learns linear heads: from vectors with labels or values to one row of weights and a bias for each label.
 //!
-//! What is learned is what scikit-learn's `LogisticRegression`, `OneVsRestClassifier(LogisticRegression())` and `Ridge`
-//! define, to the precision of f32, with the strength of regularization chosen as `GridSearchCV` chooses it. The walk of
-//! a [`Fit`]:
+//! What is learned is what scikit-learn's `LogisticRegression`, `OneVsRestClassifier(LogisticRegression())` and
+//! `Ridge` define, to the precision of f32, with the strength of regularization chosen as `GridSearchCV` chooses it.
+//! The walk of a [`Fit`]:
 //!
-//! * `examples`: labels and values are checked and become numbers.
+//! * `examples`: labels and values are checked and become numbers; `outputs` says which of these should be high when.
 //! * [`folds`]: which examples are held back when strengths are compared, and `score`: by what.
-//! * `features`: vectors are centred and, where they are fewer than their components, written in fewer numbers.
-//! * `gram`: their inner products, `factor`: the triangular factor of those, which makes `logistic` well-conditioned and
-//!   solves `ridge` at once.
-//! * `descent`: L-BFGS, an iteration at a time.
+//! * `features`: vectors are centred and, where they are no more than their components, written in fewer numbers.
+//! * `gram`: inner products of components, and `factor`: the triangular factor of such a matrix.
+//! * `loss`: the objective of logistic regression, seen through that factor; `descent`: L-BFGS on it, an iteration at
+//!   a time; `logistic`: both for each strength and fold.
+//! * `ridge`: solves for each strength and fold with the factor alone.
 //! * `kernel`: the two loops in which all of the time is spent.
 //!
 //! ```
@@ -49,6 +50,7 @@ mod loss;
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod module;
 mod options;
+mod outputs;
 mod ridge;
 mod score;
 

@@ -8,7 +8,6 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::descent::Descent;
-use crate::examples::Outputs;
 use crate::factor::{Factor, Factorization};
 use crate::features::Features;
 use crate::fit::Validation;
@@ -16,6 +15,7 @@ use crate::folds::Fold;
 use crate::gram::Triangle;
 use crate::kernel::{BLOCK, multiply_block, place_of_output};
 use crate::loss::{Objective, Solution, View, decay};
+use crate::outputs::Outputs;
 use crate::score::macro_f1;
 
 /// The slope at which a descent ends where only predictions are compared.
@@ -69,13 +69,13 @@ impl Search {
     pub(crate) fn new(
         features: Arc<Features>,
         outputs: Arc<Outputs>,
-        parts: Vec<Triangle>,
+        parts: &[Triangle],
         strengths: Vec<f64>,
         folds: Vec<Fold>,
     ) -> Self {
         let zero = vec![0.0; outputs.count * (features.rank() + 1)];
         let mut search = Self {
-            gram: Triangle::sum(&parts, features.rank()),
+            gram: Triangle::sum(parts, features.rank()),
             features,
             outputs,
             compared: (!folds.is_empty()).then_some(0),

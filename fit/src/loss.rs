@@ -1,11 +1,13 @@
 //! The objective of logistic regression and its gradient.
 //!
-//! scikit-learn's: `C · Σ w · loss + ½ ‖W‖²` over examples and outputs, without the biases in the penalty. Here it is divided
-//! by `C` and by the mean over outputs of the sum of weights, so that strengths and numbers of examples leave its scale alone.
+//! scikit-learn's: `C · Σ w · loss + ½ ‖W‖²` over examples and outputs, without the biases in the penalty. Here it is
+//! divided by `C` and by the mean over outputs of the sum of weights, so that strengths and numbers of examples leave
+//! its scale alone.
 //!
-//! It is seen through the factor of a matrix that bounds its curvature, `¼ Σ x xᵀ + λ I = L Lᵀ` (for softmax: Böhning,
-//! Multinomial logistic regression algorithm, 1992): as a function of `W L` it curves about alike in all directions, and
-//! L-BFGS needs a third of the iterations. Likewise a bias is seen halved, because the loss curves by at most ¼.
+//! It is seen through the factor of a matrix that bounds its curvature, `¼ Σ x xᵀ + λ I = L Lᵀ` (for softmax:
+//! Böhning, Multinomial logistic regression algorithm, 1992): as a function of `W L` it curves about alike in all
+//! directions, and L-BFGS needs a third of the iterations. Likewise a bias is seen halved, because the loss curves by
+//! at most ¼.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -13,10 +15,10 @@ use std::sync::Arc;
 
 use basin::{CostFunction, Gradient};
 
-use crate::examples::{Outputs, Weight};
 use crate::factor::Factor;
 use crate::features::Features;
 use crate::kernel::{BLOCK, accumulate_block, multiply_block, panels};
+use crate::outputs::{Outputs, Weight};
 
 /// How much larger a bias is than what the solver sees.
 const BIAS: f64 = 2.0;
@@ -46,7 +48,9 @@ impl View {
     pub(crate) fn of(&self, mut solution: Solution) -> Vec<f64> {
         let (weights, biases) = solution.split_at_mut(self.weights());
         self.transform(weights, Transform::MultiplyTransposed);
-        biases.iter_mut().for_each(|bias| *bias /= BIAS);
+        for bias in biases {
+            *bias /= BIAS;
+        }
         solution
     }
 
@@ -54,7 +58,9 @@ impl View {
     pub(crate) fn undo(&self, mut seen: Vec<f64>) -> Solution {
         let (weights, biases) = seen.split_at_mut(self.weights());
         self.transform(weights, Transform::SolveTransposed);
-        biases.iter_mut().for_each(|bias| *bias *= BIAS);
+        for bias in biases {
+            *bias *= BIAS;
+        }
         seen
     }
 
@@ -62,7 +68,9 @@ impl View {
     fn of_gradient(&self, gradient: &mut [f64]) {
         let (weights, biases) = gradient.split_at_mut(self.weights());
         self.transform(weights, Transform::Solve);
-        biases.iter_mut().for_each(|slope| *slope *= BIAS);
+        for slope in biases {
+            *slope *= BIAS;
+        }
     }
 
     fn transform(&self, weights: &mut [f64], transform: Transform) {
@@ -119,8 +127,8 @@ impl Objective {
         Self { view, outputs, examples, weights, share, decay, scratch: RefCell::default() }
     }
 
-    /// The sum of weighted losses. `gradient` has zeros, and then the sums of what outputs are too high, times the inputs;
-    /// `solution` and `gradient` have weights and biases.
+    /// The sum of weighted losses. `gradient` has zeros, and then the sums of what outputs are too high, times the
+    /// inputs; `solution` and `gradient` have weights and biases.
     fn sum_losses(&self, solution: &[f64], gradient: &mut [f64]) -> f64 {
         let (outputs, rank) = (self.outputs.count, self.view.features.rank());
         let (weights, biases) = solution.split_at(outputs * rank);
@@ -250,7 +258,9 @@ impl Gradient for Objective {
         let loss = self.sum_losses(&solution, gradient);
         let weights = &solution[..self.view.weights()];
         let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
-        gradient.iter_mut().for_each(|slope| *slope *= self.share);
+        for slope in gradient.iter_mut() {
+            *slope *= self.share;
+        }
         for (slope, weight) in gradient.iter_mut().zip(weights) {
             *slope += self.decay * weight;
         }
@@ -261,6 +271,7 @@ impl Gradient for Objective {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -376,7 +387,8 @@ mod tests {
 
     #[test]
     fn the_loss_of_softmax_is_minus_the_logarithm_of_the_probability() {
-        let weights = [Weight { of_positive: 1.0, of_negative: 1.0 }, Weight { of_positive: 2.0, of_negative: 2.0 }];
+        let weights =
+            [Weight { of_positive: 1.0, of_negative: 1.0 }, Weight { of_positive: 2.0, of_negative: 2.0 }];
         let mut outputs = [1.0, 3.0];
         let loss = softmax_loss(&mut outputs, &[1], &weights);
         let other = 1.0 / (1.0 + 2.0_f64.exp());

@@ -15,17 +15,17 @@ pub(crate) const MOST_FOLDS: usize = 20;
 /// A digit and a power of ten.
 type Rounded = (f64, i32);
 
-/// The default strengths of the logistic kinds, for vectors whose mean squared distance from their mean is near 1, such as
-/// those of length 1.
+/// The default strengths of the logistic kinds, for vectors whose mean squared distance from their mean is near 1,
+/// such as those of length 1.
 ///
-/// Macro-F1 on titles and sentences that MiniLM embedded was best at 1 for 200 to 4000 titles of seven fields, at 100 for 50
-/// titles and for sentences of rare kinds, and fell off on both sides; with balanced weights it was best between 0.1 and 3.
-/// Half a power of ten loses less than 0.01. A descent at 1000 takes twice as long as at 100, and was never better by more.
-const LOGISTIC: [Rounded; 7] =
-    [(1.0, -1), (3.0, -1), (1.0, 0), (3.0, 0), (1.0, 1), (3.0, 1), (1.0, 2)];
+/// On titles of seven fields that MiniLM embedded, macro-F1 was best at 0.3 to 3 from 200 titles to 5000, at 10 for 100
+/// and at 100 or more for 50, and with balanced weights at 0.3 to 1; on sentences, of which some kinds are rare, at 100.
+/// It fell off on both sides. Near the best, half a power of ten changes it by 0.01 or less. A descent at 1000 takes
+/// twice as long as at 100, and never gained 0.005.
+const LOGISTIC: [Rounded; 7] = [(1.0, -1), (3.0, -1), (1.0, 0), (3.0, 0), (1.0, 1), (3.0, 1), (1.0, 2)];
 
-/// The default strengths of ridge regression, for such vectors. R² was best at 0.1 for 50 of those titles and at 3 for 2000;
-/// what is mostly noise needs 10.
+/// The default strengths of ridge regression, for such vectors. R² was best at 0.1 for 50 of those titles and at 3
+/// for 2000; what is mostly noise needs 10.
 const RIDGE: [Rounded; 7] = [(3.0, -2), (1.0, -1), (3.0, -1), (1.0, 0), (3.0, 0), (1.0, 1), (3.0, 1)];
 
 /// What is learned.
@@ -76,9 +76,9 @@ pub enum ClassWeights {
     /// All alike.
     #[default]
     None,
-    /// As scikit-learn's `class_weight="balanced"`: `n / (k · count)` for `n` examples and `count` of this one's class.
-    /// `k` is the number of labels; one-vs-rest balances each label on its own, so that `k` is 2 and the classes are the
-    /// examples that have the label and those that do not.
+    /// As scikit-learn's `class_weight="balanced"`: `n / (k · count)` for `n` examples and `count` of this one's
+    /// class. `k` is the number of labels; one-vs-rest balances each label on its own, so that `k` is 2 and the
+    /// classes are the examples that have the label and those that do not.
     Balanced,
     /// By label; labels that are not named count 1. One-vs-rest gives the weight to the examples that have the label.
     ByLabel(BTreeMap<String, f64>),
@@ -89,10 +89,10 @@ pub enum ClassWeights {
 pub struct Options {
     /// What is learned.
     pub kind: Kind,
-    /// scikit-learn's `C` for the logistic kinds (larger: weaker regularization), `alpha` for ridge regression (larger:
-    /// stronger). Where there are several, cross-validation chooses. Empty: seven, half a power of ten apart, that suit the
-    /// vectors: from 0.1 to 100 for the logistic kinds and from 0.03 to 30 for ridge regression where the vectors' mean
-    /// squared distance from their mean is near 1, and in proportion otherwise.
+    /// scikit-learn's `C` for the logistic kinds (larger: weaker regularization), `alpha` for ridge regression
+    /// (larger: stronger). Where there are several, cross-validation chooses. Empty: seven, half a power of ten
+    /// apart, that suit the vectors: from 0.1 to 100 for the logistic kinds and from 0.03 to 30 for ridge regression
+    /// where the vectors' mean squared distance from their mean is near 1, and in proportion otherwise.
     pub strengths: Vec<f64>,
     /// How many parts the examples are divided into for cross-validation. A label with fewer examples than folds makes
     /// them fewer; see [`Fit`](crate::Fit).
@@ -120,13 +120,13 @@ impl Options {
         }
         if self.strengths.len() > MOST_STRENGTHS {
             let count = self.strengths.len();
-            return Err(Error::TooMany { what: "strengths", count, limit: MOST_STRENGTHS });
+            return Err(Error::OptionTooLarge { what: "strengths", count, limit: MOST_STRENGTHS });
         }
         if self.folds < 2 {
             return Err(Error::TooFewFolds { folds: self.folds });
         }
         if self.folds > MOST_FOLDS {
-            return Err(Error::TooMany { what: "folds", count: self.folds, limit: MOST_FOLDS });
+            return Err(Error::OptionTooLarge { what: "folds", count: self.folds, limit: MOST_FOLDS });
         }
         match &self.class_weights {
             ClassWeights::None => Ok(()),

@@ -1,7 +1,7 @@
 //! Ridge regression: strengths are compared, and the best is learned from all examples.
 //!
-//! `‖y - X w - b‖² + α ‖w‖²` is least where `(Σ x xᵀ + α I) w = Σ x y`, with `x` and `y` less their means. The sums over all
-//! examples but those of a fold are those over all less those of the fold, so examples are multiplied once.
+//! `‖y - X w - b‖² + α ‖w‖²` is least where `(Σ x xᵀ + α I) w = Σ x y`, with `x` and `y` less their means. The sums
+//! over all examples but those of a fold are those over all less those of the fold, so examples are multiplied once.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::features::Features;
 use crate::fit::Validation;
 use crate::folds::Fold;
 use crate::gram::Triangle;
+use crate::kernel::inner;
 use crate::score::r_squared;
 
 /// Of the largest sum of squares, a strength of so small a part is rounding, and the least that is used.
@@ -91,13 +92,9 @@ impl Normal {
     }
 }
 
-fn inner(one: &[f64], other: &[f64]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| one * other).sum()
-}
-
 impl Search {
-    /// `held` has the sums of inner products of the examples that each fold holds back; without folds there is one strength,
-    /// and one sum.
+    /// `held` has the sums of inner products of the examples that each fold holds back; without folds there is one
+    /// strength, and one sum.
     pub(crate) fn new(
         features: Arc<Features>,
         values: Vec<f64>,

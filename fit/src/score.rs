@@ -2,9 +2,10 @@
 
 /// The mean of labels' F1, each `2tp / (2tp + fp + fn)`: scikit-learn's `f1_score(average="macro")`.
 ///
-/// `truth` and `predicted` hold the labels of each example. Where each has one label (`single`), the mean is over labels
-/// that an example has or is predicted to have, so nothing is divided by zero. Where examples have sets of labels, it is over
-/// all labels, and a label that no example has or is predicted to have counts 0 (`zero_division=0`).
+/// `truth` and `predicted` hold the labels of each example. Where each has one label (`single`), the mean is over
+/// labels that an example has or is predicted to have, so nothing is divided by zero. Where examples have sets of
+/// labels, it is over all labels, and a label that no example has or is predicted to have counts 0
+/// (`zero_division=0`).
 pub(crate) fn macro_f1<'a>(
     pairs: impl Iterator<Item = (&'a [usize], &'a [usize])>,
     labels: usize,
@@ -48,6 +49,7 @@ pub(crate) fn r_squared(values: &[f64], predicted: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 

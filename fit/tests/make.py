@@ -33,7 +33,8 @@ NAMES = ["oceans", "cells", "graphs", "Ästhetik", "law"]
 
 def digits(numbers, count):
     """Nested lists of numbers with so many significant digits."""
-    return json.loads(json.dumps(np.asarray(numbers, dtype=float).tolist()), parse_float=lambda text: float(f"{float(text):.{count}g}"))
+    text = json.dumps(np.asarray(numbers, dtype=float).tolist())
+    return json.loads(text, parse_float=lambda number: float(f"{float(number):.{count}g}"))
 
 
 def examples(seed, sizes, width, spread, offset=0.0):
@@ -82,22 +83,23 @@ def fit_logistic(kind, vectors, targets, weights, strength):
         own = {0: 1.0, 1: weights.get(label, 1.0)} if isinstance(weights, dict) else weights
         models.append(logistic(strength, own).fit(vectors, has))
     probabilities = np.stack([model.predict_proba(vectors)[:, 1] for model in models], axis=1)
-    return np.vstack([model.coef_ for model in models]), np.concatenate([model.intercept_ for model in models]), probabilities
+    weight = np.vstack([model.coef_ for model in models])
+    bias = np.concatenate([model.intercept_ for model in models])
+    return weight, bias, probabilities
 
 
 def search(kind, vectors, targets, weights, strengths, folds):
     """The mean score of each strength and the best strength, from the strongest regularization to the weakest."""
+    single = kind != "ridge" and isinstance(targets[0], str)
+    split = StratifiedKFold(folds) if single else KFold(folds)
+    scoring = "r2" if kind == "ridge" else "f1_macro"
     if kind == "ridge":
-        grid, model, scoring, split = {"alpha": sorted(strengths, reverse=True)}, Ridge(), "r2", KFold(folds)
+        model, grid = Ridge(), {"alpha": sorted(strengths, reverse=True)}
     elif kind == "multinomial":
-        grid, model, scoring, split = {"C": sorted(strengths)}, logistic(1.0, weights), "f1_macro", StratifiedKFold(folds)
+        model, grid = logistic(1.0, weights), {"C": sorted(strengths)}
     else:
-        grid, model, scoring = {"estimator__C": sorted(strengths)}, OneVsRestClassifier(logistic(1.0, weights)), "f1_macro"
-        split = KFold(folds)
-        if isinstance(targets[0], str):
-            split = StratifiedKFold(folds)
-        else:
-            targets = MultiLabelBinarizer().fit_transform(targets)
+        model, grid = OneVsRestClassifier(logistic(1.0, weights)), {"estimator__C": sorted(strengths)}
+        targets = targets if single else MultiLabelBinarizer().fit_transform(targets)
     with warnings.catch_warnings():
         # A label that no learned example of a fold has.
         warnings.simplefilter("ignore")

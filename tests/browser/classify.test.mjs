@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
+import { ercPanels } from '../../www/labels/erc-panels.js';
 import { BROWSER, DEVICES, distance, readJson, stage, watchRequests } from './stage.mjs';
 
 const set = stage();
@@ -206,6 +207,17 @@ for (const device of DEVICES) describe(`heads that are learned, on ${device} in 
     assertFailure(failures[0], 'unsupported-head', /vectors in f32.*loaded in q8/);
     assertFailure(failures[1], 'unsupported-head', /other weights/);
   });
+});
+
+test('the panels that are shipped are 28, each with a name, a code and a definition of its own', () => {
+  assert.equal(ercPanels.length, 28);
+  for (const key of /** @type {const} */ (['name', 'code', 'definition'])) {
+    assert.equal(new Set(ercPanels.map((panel) => panel[key])).size, 28, key);
+  }
+  for (const { code, definition } of ercPanels) {
+    const words = definition.split(' ').length;
+    assert.ok(words >= 20 && words <= 45, `${code} has ${words} words`);
+  }
 });
 
 for (const device of DEVICES) describe(`labels by meaning, on ${device} in ${BROWSER}`, () => {

@@ -171,6 +171,32 @@ async fn labels_are_ranked_by_the_inner_product_of_their_vectors<B: Backend>(bac
 }
 
 #[derive(Deserialize)]
+struct PaperField {
+    labels: Vec<String>,
+    titles: Vec<String>,
+    logits: Vec<Vec<f32>>,
+}
+
+async fn the_example_that_is_shipped_gives_the_logits_of_its_library<B: Backend>(backend: impl Fn() -> B) {
+    let goldens: PaperField = read("tests/fixtures/paper_field/goldens.json");
+    let titles: Vec<Document> = goldens.titles.iter().cloned().map(Document::Text).collect();
+    for (format, tolerance) in [(Format::F32, 1e-4), (Format::Q8, 0.15)] {
+        let mut specter = load(&directory("models/all-MiniLM-L6-v2"), format, backend()).await;
+        let folder = directory("examples/paper-field/adapter");
+        specter.load_adapter("field", &folder, || Ok(())).await.expect("it loads");
+        assert_eq!(specter.head(None).expect("it is the only one").labels, goldens.labels);
+        let found = specter.classify(&titles, &options("field", Some(Function::None)), |_, _| Ok(())).await;
+        let found = found.expect("it classifies");
+        assert_eq!(found.len(), goldens.logits.len());
+        for (found, expected) in found.iter().zip(&goldens.logits) {
+            for (found, expected) in in_order(found).iter().zip(expected) {
+                assert!((found - expected).abs() <= tolerance, "{format:?}: {found} is not {expected}");
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
 struct Learned {
     strength: f64,
     multinomial: LearnedHead,
@@ -218,6 +244,7 @@ async fn a_head_that_is_learned_gives_the_scores_of_scikit_learn<B: Backend>(bac
 }
 
 on_every_device!(
+    the_example_that_is_shipped_gives_the_logits_of_its_library,
     a_head_that_is_learned_gives_the_scores_of_scikit_learn,
     a_model_that_is_a_classifier_gives_the_scores_of_its_library,
     a_head_of_adapters_gives_the_scores_of_its_library,

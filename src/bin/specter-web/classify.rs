@@ -25,7 +25,7 @@ pub(crate) struct Classify {
     #[arg(long)]
     function: Option<String>,
     /// Leave out labels with a smaller score; without it, 0.5 for a sigmoid, and none is left out for others.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     threshold: Option<f32>,
     /// At most so many labels a paper, the best; without it, all.
     #[arg(long)]
