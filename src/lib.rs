@@ -9,9 +9,10 @@
 //! | [`engine`] | a network and a batch → vectors, on the GPU or the CPU |
 //! | [`task`] | vectors → answers |
 //!
-//! What runs on a GPU is in `shaders/`, what runs on a CPU in the crate `specter-web-kernels`, in `kernels/`.
+//! What runs on a GPU is in `shaders/`, what runs on a CPU in the crate `specter-web-kernels`, in `kernels/`. Heads are
+//! learned by the crate `specter-web-fit`, in `fit/`.
 //!
-//! `web.rs` is the surface for JavaScript, `src/bin/` the one for the command line; both only carry values in and
+//! `web/` is the surface for JavaScript, `src/bin/` the one for the command line; both only carry values in and
 //! out. Every failure is an [`Error`] with a stable code.
 
 pub mod engine;
