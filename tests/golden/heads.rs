@@ -343,6 +343,8 @@ fn a_head_that_cannot_be_run_says_why() {
     });
 }
 
+type Change = dyn Fn(&mut serde_json::Value);
+
 #[test]
 fn a_saved_head_meets_only_the_vectors_that_it_was_trained_on() {
     on_reference(async |mut specter| {
@@ -370,7 +372,6 @@ fn a_saved_head_meets_only_the_vectors_that_it_was_trained_on() {
         load(&mut specter, &|_| ()).await.expect("it is as it was saved");
         assert_eq!(specter.head(Some("mine")).expect("it is loaded").adapter.as_deref(), Some("one"));
 
-        type Change = dyn Fn(&mut serde_json::Value);
         let refused: [(&Change, &str); 9] = [
             (&|json| json["input"]["fingerprint"] = "0123".into(), "other weights"),
             (&|json| json["input"]["dtype"] = "q8".into(), "q8"),

@@ -165,10 +165,9 @@ fn a_batch_that_is_too_large_is_refused_and_the_next_one_runs() {
         let after = specter.embed(&small, &options, |_, _| Ok(())).await.expect("it embeds again");
         assert_eq!(before, after);
     }
-    pollster::block_on(async {
-        check(Gpu::new(GpuOptions::native()).await.expect("there is a GPU to test on")).await;
-        check(Cpu::new(Native::new(None, 2).expect("there is a CPU"))).await;
-    });
+    let gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
+    pollster::block_on(check(gpu));
+    pollster::block_on(check(Cpu::new(Native::new(None, 2).expect("there is a CPU"))));
 }
 
 #[test]

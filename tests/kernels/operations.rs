@@ -110,12 +110,12 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
     }
 
     /// A dense layer of the case's width for rows of documents.
-    fn head(&mut self, weights: Vec<f32>, bias: Vec<f32>) -> Rc<Dense<B::Matrix, B::Vector>> {
+    fn head(&mut self, weights: Vec<f32>, bias: &[f32]) -> Rc<Dense<B::Matrix, B::Vector>> {
         let (outputs, inputs) = (bias.len(), self.case.hidden);
         let matrix = self.backend.matrix(&[(outputs, Format::F32)], inputs, Layout::Head);
         let mut weight = matrix.expect("it fits");
         self.backend.write_rows(&mut weight, 0, Block::F32(weights)).expect("it fits");
-        let bias = self.backend.vector(&bias).expect("it fits");
+        let bias = self.backend.vector(bias).expect("it fits");
         self.keep(Dense { weight, bias })
     }
 
@@ -612,10 +612,11 @@ impl Operation for TopK {
         let input = bench.backend.first_rows(&input);
         let (outputs, inputs) = (self.columns.next_multiple_of(32), bench.case.hidden);
         let numbers = bench.random.values(outputs, 0.0, 1e3);
-        let numbers = numbers.iter().map(|value| (value.abs() as usize % self.numbers) as f32).collect();
-        let numbers = bench.head(vec![0.0; outputs * inputs], numbers);
+        let numbers: Vec<f32> =
+            numbers.iter().map(|value| value.abs().floor() % self.numbers as f32).collect();
+        let numbers = bench.head(vec![0.0; outputs * inputs], &numbers);
         let signs = bench.random.values(outputs * inputs, 0.0, 1e6);
-        let signs = bench.head(signs, vec![0.0; outputs]);
+        let signs = bench.head(signs, &vec![0.0; outputs]);
         let numbers = bench.backend.linear(&input, &numbers, Outputs::All, Activation::Identity, None);
         let values = bench.backend.linear(&input, &signs, Outputs::All, Activation::Relu6, Some(&numbers));
         bench.backend.top_k(&values, self.columns, self.count)

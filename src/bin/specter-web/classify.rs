@@ -10,13 +10,13 @@ use specter_web::model::head::Function;
 use specter_web::task::{ClassifyOptions, HeadOptions, HeadSource, Specter};
 
 use crate::lines::{Answers, Lines};
-use crate::model::{ADAPTER, Job, Model};
+use crate::model::{ADAPTER, Job, ModelArguments};
 use crate::source::{Remote, Source};
 
 #[derive(Args)]
 pub(crate) struct Classify {
     #[command(flatten)]
-    model: Model,
+    model: ModelArguments,
     /// A head: a directory, an address, a hub id, or the JSON file of one that was saved. Without it, the one that the
     /// adapter or the model brings along.
     #[arg(long)]

@@ -6,12 +6,12 @@ use specter_web::engine::Backend;
 use specter_web::task::{EmbedOptions, Specter};
 
 use crate::lines::Lines;
-use crate::model::{ADAPTER, Job, Model};
+use crate::model::{ADAPTER, Job, ModelArguments};
 
 #[derive(Args)]
 pub(crate) struct Embed {
     #[command(flatten)]
-    model: Model,
+    model: ModelArguments,
     #[command(flatten)]
     lines: Lines,
     /// Stop after this many layers, to find the one in which two devices differ.

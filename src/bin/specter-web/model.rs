@@ -20,7 +20,7 @@ use crate::source::{Remote, Source};
 
 /// What is said of a model on the command line.
 #[derive(Args)]
-pub(crate) struct Model {
+pub(crate) struct ModelArguments {
     /// A model: a directory, an address, a hub id or a preset.
     #[arg(long)]
     model: String,
@@ -77,7 +77,7 @@ pub(crate) trait Job {
     async fn run<B: Backend>(self, specter: Specter<B>) -> anyhow::Result<()>;
 }
 
-impl Model {
+impl ModelArguments {
     /// Whether an adapter was named.
     pub(crate) fn has_adapter(&self) -> bool {
         self.adapter.is_some()
