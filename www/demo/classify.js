@@ -116,12 +116,10 @@ export class ClassifyTab {
     const method = this.#method;
     const { adapter } = this.#model;
     const begin = performance.now();
-    page.result.setAttribute('aria-busy', 'true');
     const found = await this.#model.run(
       (specter, { signal }) => method.classify(specter, paper, { adapter, signal }),
       () => this.show(),
     );
-    page.result.removeAttribute('aria-busy');
     const [scores] = found ?? [];
     const best = scores?.[0];
     if (!scores || !best || this.#method !== method) return;
@@ -142,6 +140,7 @@ export class ClassifyTab {
   /** Says why there is nothing to be seen, where that is so. */
   #explain() {
     const { choice, excuse, specter, state } = this.#model;
+    page.result.setAttribute('aria-busy', String(state === 'computing'));
     page.empty.hidden = page.result.childElementCount > 0;
     page.empty.textContent =
       excuse ?? (

@@ -51,7 +51,7 @@ export const METHODS = [
   {
     id: 'meaning',
     name: 'ERC panels by meaning',
-    note: 'Compares a paper with descriptions of the 28 panels of the European Research Council. Nobody had to train it.',
+    note: 'Compares a paper with descriptions of the 28 panels of the European Research Council. No training needed.',
     cost: 'With any model.',
     result: 'Cosine similarity to the description of each panel; bars are relative to the closest.',
     model: 'minilm',

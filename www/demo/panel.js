@@ -219,6 +219,11 @@ export class ModelPanel extends EventTarget {
     page.adapter.disabled = adapters.length === 0;
     this.#showAdapterNote();
     this.#showLoadButton();
+    if (this.#state === 'failed') {
+      // What went wrong was with the other model.
+      page.failure.hidden = true;
+      this.#enter(this.specter ? 'ready' : 'idle');
+    }
     this.dispatchEvent(new Event('change'));
   }
 

@@ -21,6 +21,7 @@ const page = {
   form: part('teach-form', HTMLFormElement),
   classes: part('classes', HTMLElement),
   add: part('class-add', HTMLButtonElement),
+  example: part('teach-example', HTMLButtonElement),
   save: part('teach-save', HTMLButtonElement),
   file: part('teach-file', HTMLInputElement),
   wrong: part('teach-wrong', HTMLElement),
@@ -49,7 +50,7 @@ export class Teacher {
       this.#start();
     });
     page.add.addEventListener('click', () => this.#addClass().focus());
-    part('teach-example', HTMLButtonElement).addEventListener('click', () => {
+    page.example.addEventListener('click', () => {
       this.#showLessons(CLASSES);
       part('teach-start', HTMLButtonElement).focus();
     });
@@ -57,6 +58,10 @@ export class Teacher {
     page.file.addEventListener('change', () => this.#read());
     page.save.addEventListener('click', () => this.#save());
     model.addEventListener('change', () => this.#modelChanged());
+    model.addEventListener('state', () => {
+      // Somebody has stopped the load.
+      if (model.state === 'idle') this.#waiting = null;
+    });
   }
 
   /** Whether there is a classifier for the model that is loaded. */
@@ -102,7 +107,7 @@ export class Teacher {
       this.#showClasses();
       page.add.focus();
     });
-    inside(made, 'textarea', HTMLTextAreaElement).addEventListener('input', () => this.#showClasses());
+    made.addEventListener('input', () => this.#showClasses());
     page.classes.append(made);
     this.#showClasses();
     return inside(made, 'input', HTMLInputElement);
@@ -120,6 +125,8 @@ export class Teacher {
       remove.setAttribute('aria-label', `Remove class ${index + 1}`);
     });
     page.add.disabled = all.length >= MOST;
+    // It would take the place of what somebody has written.
+    page.example.disabled = this.#lessons().some(({ name, titles }) => name !== '' || titles.length > 0);
   }
 
   /** @param {Lesson[]} lessons */

@@ -1,6 +1,7 @@
 /**
  * The demo without a person: a headless Chromium opens the page, embeds three papers with the default
- * model through the package as published, and the outcome is judged and printed.
+ * model through the package as published, sorts two titles into fields with the adapter and the head in
+ * examples/, and the outcome is judged and printed.
  */
 import { launch } from './launch.mjs';
 import { serve } from './serve.mjs';
@@ -24,25 +25,36 @@ const PAPERS = [
   },
 ];
 
+/** Titles, and the fields they belong to. */
+const TITLES = [
+  ['Recurrence after laparoscopic repair of inguinal hernia: a ten-year follow-up', 'medicine'],
+  ['Foreign policy and the left: party platforms in two elections', 'politics'],
+];
+
 /**
  * Runs in the page.
  *
  * @param {object[]} papers
+ * @param {string[]} titles
  */
-async function embedInPage(papers) {
+async function computeInPage(papers, titles) {
   try {
     const address = new URL('/specter.js', location.href).href;
     const { Specter } = await import(address);
     const begin = performance.now();
-    const specter = await Specter.load(new URL('/models/all-MiniLM-L6-v2-q8/', location.href));
+    const specter = await Specter.load(new URL('/models/all-MiniLM-L6-v2-q8/', location.href), {
+      adapters: { 'paper-field': new URL('/examples/paper-field/adapter/', location.href) },
+    });
     const loaded = performance.now();
     const { data, dims } = await specter.embed(papers, { normalize: true });
     const embedded = performance.now();
-    const info = await specter.info();
+    const fields = await specter.classify(titles, { head: 'paper-field', topK: 1 });
+    const info = specter.info();
     await specter.dispose();
     return {
       data: Array.from(data),
       dims: Array.from(dims),
+      fields: fields.flat(),
       info,
       loadSeconds: (loaded - begin) / 1000,
       embedSeconds: (embedded - loaded) / 1000,
@@ -67,9 +79,10 @@ function similarities(data, width) {
  * @param {number[]} data
  * @param {number[]} dims
  * @param {number[][]} cosines
- * @returns {string | null} what is wrong with the vectors, if anything
+ * @param {{ label: string }[]} fields
+ * @returns {string | null} what is wrong, if anything
  */
-function complaint(data, dims, cosines) {
+function complaint(data, dims, cosines, fields) {
   if (dims.join() !== '3,384' || data.length !== 3 * 384) {
     return `three papers should give 3 × 384 numbers, but gave ${dims.join(' × ')} (${data.length} numbers)`;
   }
@@ -78,6 +91,8 @@ function complaint(data, dims, cosines) {
   if (!(related > Math.max(unrelated, alsoUnrelated) + 0.1)) {
     return 'the two papers on one subject are not closer to each other than to the third';
   }
+  const stray = TITLES.find(([, field], index) => fields[index]?.label !== field);
+  if (stray) return `“${stray[0]}” should be of the field ${stray[1]}`;
   return null;
 }
 
@@ -95,10 +110,10 @@ async function check(address) {
 
     const response = await page.goto(address);
     if (!response?.ok()) return `the demo page ${address} answered ${response?.status()}`;
-    const result = await page.evaluate(embedInPage, PAPERS);
-    if ('failure' in result) return `the page could not embed the papers: ${result.failure}`;
+    const result = await page.evaluate(computeInPage, PAPERS, TITLES.map(([title]) => title));
+    if ('failure' in result) return `the page could not compute: ${result.failure}`;
 
-    const { data, dims, info, loadSeconds, embedSeconds } = result;
+    const { data, dims, fields, info, loadSeconds, embedSeconds } = result;
     const cosines = similarities(data, dims[1]);
     const { device } = info;
     console.log(`model    ${info.model} (${info.dtype}, ${info.layers} layers of ${info.hiddenSize})`);
@@ -113,7 +128,11 @@ async function check(address) {
     PAPERS.forEach(({ title }, row) => {
       console.log(`  ${cosines[row].map((cosine) => cosine.toFixed(3).padStart(6)).join(' ')}  ${title}`);
     });
-    return complaint(data, dims, cosines);
+    console.log('fields');
+    TITLES.forEach(([title], index) => {
+      console.log(`  ${fields[index].score.toFixed(3)} ${fields[index].label.padEnd(10)} ${title}`);
+    });
+    return complaint(data, dims, cosines, fields);
   } finally {
     await browser.close();
   }
@@ -132,5 +151,5 @@ if (wrong) {
   console.error(`The demo does not work: ${wrong}.`);
   process.exitCode = 1;
 } else {
-  console.log('The demo works: related papers lie closer together than unrelated ones.');
+  console.log('The demo works: related papers lie closer together than unrelated ones, and titles are sorted into their fields.');
 }
