@@ -57,7 +57,7 @@ pub enum Error {
         problem: String,
     },
     /// A batch asked for a head that is not loaded.
-    #[error("{}; {}. Load it first, or use one that is loaded.", missing_head(.name.as_deref()), list_loaded(.loaded))]
+    #[error("{}", missing_head(.name.as_deref(), .loaded))]
     UnknownHead {
         /// The name that was asked for, or none where none was.
         name: Option<String>,
@@ -168,11 +168,17 @@ impl Error {
     }
 }
 
-fn missing_head(name: Option<&str>) -> String {
-    name.map_or_else(
-        || "It was not said which head to use".to_owned(),
-        |name| format!("No head named {name:?} is loaded"),
-    )
+fn missing_head(name: Option<&str>, loaded: &[String]) -> String {
+    match name {
+        Some(name) => format!(
+            "No head named {name:?} is loaded; {}. Load it first, or use one that is loaded.",
+            list_loaded(loaded)
+        ),
+        None if loaded.is_empty() => {
+            "No head is loaded that could classify. Load one, or train one on examples.".to_owned()
+        }
+        None => format!("Several heads are loaded; say which of them to use: {}.", loaded.join(", ")),
+    }
 }
 
 fn list_loaded(loaded: &[String]) -> String {

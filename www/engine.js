@@ -35,6 +35,15 @@ import { withSubgroups } from './webgpu.js';
  * @property {Set<number>} labels             the sets of labels that are on the device
  */
 
+/**
+ * What it takes to load all of a model again: how it was loaded, what came later, and which heads went.
+ *
+ * @typedef {LoadCall & { unloaded: string[] }} Origin
+ */
+
+/** How many sets of labels stay on the device. */
+const KEPT_LABELS = 4;
+
 /** How often a GPU is lost before the CPU takes over. */
 const LOSSES = 2;
 
@@ -51,7 +60,7 @@ export class LocalEngine {
   /** @type {Store | null} */
   #store = null;
   /** How the model was loaded, and the adapters and heads that came later: what it takes to load all of it again. */
-  /** @type {LoadCall | null} */
+  /** @type {Origin | null} */
   #origin = null;
   /** How often the GPU was lost. */
   #losses = 0;
@@ -116,7 +125,7 @@ export class LocalEngine {
   async #perform(call, context) {
     if (call.type === 'load') {
       this.#store = storeFor(call.cache);
-      this.#origin = { ...call, adapters: [...call.adapters], heads: [...call.heads] };
+      this.#origin = { ...call, adapters: [...call.adapters], heads: [...call.heads], unloaded: [] };
     }
     const origin = this.#origin;
     if (!origin) throw new SpecterError('internal', 'The engine was called before its model was loaded.');
@@ -159,7 +168,7 @@ export class LocalEngine {
   /**
    * @param {Call} call
    * @param {Loaded} loaded
-   * @param {LoadCall} origin  of which it is noted what is loaded and unloaded
+   * @param {Origin} origin  in which it is noted what is loaded and unloaded
    * @param {CallContext} context
    * @returns {Promise<Omit<Outcome, 'info'>>}
    */
@@ -176,21 +185,25 @@ export class LocalEngine {
       case 'loadAdapter':
         await loadAdapter(engine, call.name, call.place, this.#store, context);
         origin.adapters = [...adapters.filter(([name]) => name !== call.name), [call.name, call.place]];
+        this.#noteHeads(engine, origin, call.name);
         return {};
       case 'unloadAdapter':
         engine.unloadAdapter(call.name);
         origin.adapters = adapters.filter(([name]) => name !== call.name);
-        this.#forgetLostHeads(engine, origin);
+        this.#noteHeads(engine, origin);
         return {};
       case 'loadHead': {
         const { head } = call;
         await loadHead(engine, head, this.#store, context);
         origin.heads = [...heads.filter(({ name }) => name !== head.name), head];
+        this.#noteHeads(engine, origin);
         return typeof head.from === 'string' ? { head: JSON.parse(head.from) } : {};
       }
       case 'unloadHead':
         engine.unloadHead(call.name);
-        this.#forgetLostHeads(engine, origin);
+        // One that came with the model or an adapter would come with it again.
+        origin.unloaded = [...origin.unloaded, call.name];
+        this.#noteHeads(engine, origin);
         return {};
       case 'embed': {
         const { data, dims } = await engine.embed(call.papers, { ...call.options, ...callbacks });
@@ -205,29 +218,37 @@ export class LocalEngine {
         origin.heads = [...heads.filter(({ name }) => name !== call.name), { name: call.name, from, options: {} }];
         return { head };
       }
-      case 'loadLabels':
-        await engine.loadLabels(call.number, call.labels, call.vectors, call.input);
-        labels.add(call.number);
-        return {};
-      case 'unloadLabels':
-        engine.unloadLabels(call.number);
-        labels.delete(call.number);
-        return {};
-      case 'rankLabels':
-        if (!labels.has(call.number)) return {};
-        return { scores: await engine.rankLabels(call.papers, call.number, { ...call.options, ...callbacks }) };
+      case 'rankLabels': {
+        const { number, contents } = call;
+        if (!labels.has(number)) {
+          if (!contents) return {};
+          await engine.loadLabels(number, contents.labels, contents.vectors, contents.input);
+        }
+        // The one used last comes last.
+        labels.delete(number);
+        labels.add(number);
+        for (const oldest of labels) {
+          if (labels.size <= KEPT_LABELS) break;
+          engine.unloadLabels(oldest);
+          labels.delete(oldest);
+        }
+        return { scores: await engine.rankLabels(call.papers, number, { ...call.options, ...callbacks }) };
+      }
     }
   }
 
   /**
-   * Heads go with the adapters that they read.
+   * Heads go with the adapters that they read, and an adapter's own head takes the place of one of its name.
    *
    * @param {Engine} engine
-   * @param {LoadCall} origin
+   * @param {Origin} origin
+   * @param {string} [adapter]  that has just been loaded
    */
-  #forgetLostHeads(engine, origin) {
-    const left = engine.info().heads.map(({ name }) => name);
-    origin.heads = origin.heads.filter(({ name }) => left.includes(name));
+  #noteHeads(engine, origin, adapter) {
+    const heads = new Map(engine.info().heads.map((head) => [head.name, head.adapter]));
+    const isOwn = (/** @type {string} */ name) => name === adapter && heads.get(name) === adapter;
+    origin.heads = origin.heads.filter(({ name }) => heads.has(name) && !isOwn(name));
+    origin.unloaded = origin.unloaded.filter((name) => !heads.has(name));
   }
 
   /**
@@ -310,13 +331,13 @@ function storeFor(cache) {
 }
 
 /**
- * @param {LoadCall} call
+ * @param {Origin} origin
  * @param {Choice} choice
  * @param {Store | null} store
  * @param {CallContext} context
  * @returns {Promise<Loaded>}
  */
-async function load({ model, adapters, heads, options }, choice, store, context) {
+async function load({ model, adapters, heads, unloaded, options }, choice, store, context) {
   const { signal } = context;
   const { threads, device, ...rest } = options;
   const starting = choice.kind === 'wasm' ? CpuProcessor.start(threads) : undefined;
@@ -329,6 +350,7 @@ async function load({ model, adapters, heads, options }, choice, store, context)
       : await loadOnGpu(model, rest, choice.adapter, store, context);
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     for (const head of heads) await loadHead(engine, head, store, context);
+    for (const name of unloaded) engine.unloadHead(name);
     if (signal.aborted) throw abortError(signal);
     return { engine, processor: processor ?? null, reason: choice.reason, labels: new Set() };
   } catch (error) {

@@ -58,11 +58,12 @@ export class Head {
    *
    * @param {Specter} specter  the same model in the same dtype, with the same adapter; another one is refused
    * @param {SavedHead | ScikitLearnHead} saved
-   * @param {{ name?: string, signal?: AbortSignal }} [options]  the name is `'fitted'` where none is given
+   * @param {{ name?: string, signal?: AbortSignal }} [options]  the name is `'loaded'` where none is given; a head of the same
+   *   name is replaced
    * @returns {Promise<Head>}
    * @throws {SpecterError} `unsupported-head`
    */
-  static load(specter, saved, { name = 'fitted', signal } = {}) {
+  static load(specter, saved, { name = 'loaded', signal } = {}) {
     return specter.loadHead(name, saved, { ...(signal && { signal }) });
   }
 

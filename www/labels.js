@@ -91,7 +91,7 @@ export class LabelSet {
    * What the engine takes.
    *
    * @internal
-   * @returns {{ labels: string[], vectors: Float32Array, input: VectorInput }}
+   * @returns {{ labels: string[], vectors: Float32Array, input: VectorInput } | undefined}
    */
   contents() {
     return { labels: [...this.names], vectors: this.#vectors, input: this.#input };

@@ -109,22 +109,13 @@
  * @property {VectorOptions} options
  * @property {LearningChoices} choices
  *
- * @typedef {object} LoadLabelsCall
- * @property {'loadLabels'} type
- * @property {number} number
- * @property {string[]} labels
- * @property {Float32Array} vectors
- * @property {VectorInput} input
- *
- * @typedef {object} UnloadLabelsCall
- * @property {'unloadLabels'} type
- * @property {number} number
- *
  * @typedef {object} RankLabelsCall
  * @property {'rankLabels'} type
  * @property {(string | Paper)[]} papers
  * @property {number} number
  * @property {VectorOptions & { topK: number }} options
+ * @property {{ labels: string[], vectors: Float32Array, input: VectorInput }} [contents]  of the set, where it turned out
+ *   not to be on the device
  */
 
 /**
@@ -147,7 +138,7 @@
  */
 
 /**
- * @typedef {LoadCall | LoadAdapterCall | UnloadAdapterCall | LoadHeadCall | UnloadHeadCall | EmbedCall | ClassifyCall | FitCall | LoadLabelsCall | UnloadLabelsCall | RankLabelsCall} Call
+ * @typedef {LoadCall | LoadAdapterCall | UnloadAdapterCall | LoadHeadCall | UnloadHeadCall | EmbedCall | ClassifyCall | FitCall | RankLabelsCall} Call
  */
 
 /**

@@ -61,7 +61,7 @@ const FUNCTIONS = ['sigmoid', 'softmax', 'none'];
 /** What labels can be ranked by. */
 const SIMILARITIES = ['cosine', 'dot'];
 
-/** How many sets of labels stay on the device that nobody holds in hand. */
+/** How many sets of labels are kept that were given as they are. */
 const KEPT_LABELS = 4;
 
 /**
@@ -97,8 +97,11 @@ export class Specter {
   #closing = new AbortController();
   /** @type {Promise<void> | null} */
   #disposal = null;
-  /** Labels that `rankLabels` was given as they are, by what they were encoded from; the one used last comes last. */
-  /** @type {Map<string, LabelSet>} */
+  /**
+   * Labels that `rankLabels` was given as they are, by what they are encoded from; those used last come last.
+   *
+   * @type {Map<string, Promise<LabelSet>>}
+   */
   #encoded = new Map();
 
   /**
@@ -219,6 +222,8 @@ export class Specter {
     const { revision, headers, integrity } = options;
     checkKind('name', name, 'string');
     const { preset, hub } = this.#origin;
+    // Labels that were encoded by an adapter of that name are not this one's.
+    this.#encoded.clear();
     await this.#call(options, () => ({
       type: 'loadAdapter',
       name,
@@ -307,7 +312,7 @@ export class Specter {
    */
   async fit(examples, options = {}) {
     checkNames('fit', options, ['name', 'kind', 'adapter', 'pooling', 'normalize', 'strength', 'folds', 'classWeights', 'onProgress', 'signal']);
-    const { name = 'fitted', kind, adapter, pooling, normalize, strength, folds, classWeights } = options;
+    const { name = this.#freeName(), kind, adapter, pooling, normalize, strength, folds, classWeights } = options;
     checkKind('name', name, 'string');
     checkChoice('kind', kind, ['multinomial', 'one-vs-rest', 'ridge']);
     checkKind('adapter', adapter ?? undefined, 'string');
@@ -383,17 +388,15 @@ export class Specter {
       throw new SpecterError('invalid-option', `The labels were encoded for the similarity '${set.similarity}'. Encode them again for '${similarity}', or leave the option out.`);
     }
     const { number, names } = set;
-    const rank = () => this.#call(options, () => ({
+    const rank = (/** @type {ReturnType<LabelSet["contents"]>} */ contents = undefined) => this.#call(options, () => ({
       type: 'rankLabels',
       number,
       papers: checkPapers(papers),
-      options: withoutUndefined({ adapter, normalize: set.similarity === 'cosine', topK }),
+      options: withoutUndefined({ adapter, topK }),
+      ...(contents && { contents }),
     }));
-    for (;;) {
-      const { scores } = await rank();
-      if (scores) return labelled(scores, names);
-      await this.#call(options, () => ({ type: 'loadLabels', number, ...set.contents() }));
-    }
+    const { scores } = await rank();
+    return labelled(/** @type {Scores} */ (scores ?? (await rank(set.contents())).scores), names);
   }
 
   /**
@@ -405,16 +408,30 @@ export class Specter {
    */
   async #encode(labels, { adapter, similarity, onProgress, signal }) {
     const key = JSON.stringify([labels, adapter ?? null, similarity ?? null]);
-    const set = this.#encoded.get(key) ??
-      (await this.encodeLabels(labels, withoutUndefined({ adapter, similarity, onProgress, signal })));
+    const encoding = this.#encoded.get(key) ??
+      this.encodeLabels(labels, withoutUndefined({ adapter, similarity, onProgress, signal }));
     this.#encoded.delete(key);
-    this.#encoded.set(key, set);
-    for (const [oldest, { number }] of this.#encoded) {
+    this.#encoded.set(key, encoding);
+    for (const oldest of this.#encoded.keys()) {
       if (this.#encoded.size <= KEPT_LABELS) break;
       this.#encoded.delete(oldest);
-      await this.#call({}, () => ({ type: 'unloadLabels', number }));
     }
-    return set;
+    try {
+      return await encoding;
+    } catch (error) {
+      // Another call may have been waiting for this one, which its own caller has stopped.
+      if (this.#encoded.get(key) === encoding) this.#encoded.delete(key);
+      if (signal?.aborted || !(error instanceof SpecterError && error.code === 'aborted')) throw error;
+      return this.#encode(labels, { adapter, similarity, onProgress, signal });
+    }
+  }
+
+  /** For a head that nobody has given a name. */
+  #freeName() {
+    const taken = this.#info.heads.map(({ name }) => name);
+    let name = 'fitted';
+    for (let count = 2; taken.includes(name); count++) name = `fitted ${count}`;
+    return name;
   }
 
   #similarity() {
@@ -440,6 +457,7 @@ export class Specter {
    */
   async unloadAdapter(name) {
     checkKind('name', name, 'string');
+    this.#encoded.clear();
     await this.#call({}, () => ({ type: 'unloadAdapter', name }));
   }
 

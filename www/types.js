@@ -277,7 +277,8 @@
 
 /**
  * @typedef {object} FitOptions
- * @property {string} [name]        of the head, for `classify`; default `'fitted'`
+ * @property {string} [name]        of the head, for `classify`; one of the same name is replaced. Default `'fitted'`, and
+ *   `'fitted 2'` where there is one
  * @property {FitKind} [kind]       default by what the examples have
  * @property {string | null} [adapter]  name of a loaded adapter whose vectors it reads; default none
  * @property {Pooling} [pooling]    default as for `embed`

@@ -165,7 +165,7 @@ impl<B: Backend> Layer<B> {
 
     /// Multiplies the same rows so many times.
     async fn run(&self, backend: &mut B, batch: &Batch, times: usize, answer: Answer) -> Result<Vec<f32>> {
-        backend.begin(batch)?;
+        backend.begin(batch, 0)?;
         let input = backend.embedding(&self.embeddings);
         let mut multiply = || backend.linear(&input, &self.dense, Outputs::All, Activation::Identity, None);
         let mut out = multiply();

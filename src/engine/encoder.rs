@@ -10,6 +10,7 @@ use crate::model::adapter::{AdapterLayer, Bottleneck, BottleneckResidual, Placem
 use crate::model::bert::Layer;
 use crate::model::{Activation, Adapter, Bert, Config, Dense, Head, LayerNorm, Pooling};
 use crate::text::Batch;
+use crate::weights::format::GROUP;
 
 /// An adapter whose weights are on a device `B`.
 pub type AdapterOn<B> = Adapter<<B as Backend>::Vector, <B as Backend>::Bottleneck>;
@@ -66,7 +67,11 @@ impl<B: Backend> Encoder<B> {
         let Self { config, bert, backend, .. } = self;
         let Output { pooling, normalize, layers } = output;
         let last = layers.min(bert.layers.len());
-        backend.begin(batch)?;
+        let width = match readout {
+            Readout::Vectors => 0,
+            Readout::Logits(head) | Readout::LargestLogits(head, _) => head.outputs.next_multiple_of(GROUP),
+        };
+        backend.begin(batch, width)?;
         let mut hidden = backend.embedding(&bert.embeddings);
         for (index, layer) in bert.layers.iter().enumerate().take(last) {
             let adapter = adapter.and_then(|adapter| {

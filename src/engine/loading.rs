@@ -75,23 +75,31 @@ impl<B: Backend> Encoder<B> {
     }
 
     /// Reads a network of the given sizes from a folder onto a device, tensor by tensor in the order of the file, so
-    /// that a file can stream in, and with it the head that is a part of the model, where there is one. `on_tensor` is
-    /// told `(tensors done, tensors)`, and may stop the load.
+    /// that a file can stream in, and with it the head that is a part of the model, where there is one, or why it cannot be
+    /// run. `on_tensor` is told `(tensors done, tensors)`, and may stop the load.
     pub async fn load<F: Folder>(
         folder: &F,
         config: Config,
         format: Format,
         mut backend: B,
         mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
-    ) -> Result<(Self, Option<(HeadConfig, HeadWeights)>)> {
+    ) -> Result<(Self, Option<Result<(HeadConfig, HeadWeights)>>)> {
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
         let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
         checkpoint.require(&bert::tensors(&config, pooler))?;
-        let head = config.classifier.as_ref().map(|classifier| {
-            let head = HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?;
-            checkpoint.require(&head.tensors()).map(|()| head)
-        });
-        let head = head.transpose()?;
+        let mut head = None;
+        let mut refusal = None;
+        if let Some(classifier) = &config.classifier {
+            match HeadConfig::of_model(classifier, &checkpoint, config.hidden_size) {
+                Ok(described) => {
+                    checkpoint.require(&described.tensors())?;
+                    head = Some(described);
+                }
+                // Without its head, a model still embeds.
+                Err(error @ Error::UnsupportedHead { .. }) => refusal = Some(Err(error)),
+                Err(error) => return Err(error),
+            }
+        }
         let mut uploads = Uploads {
             backend: &mut backend,
             format,
@@ -122,7 +130,7 @@ impl<B: Backend> Encoder<B> {
             let weights = head.weights(|name| kept.remove(name).ok_or_else(|| lost(name)))?;
             Ok((head, weights))
         });
-        Ok((Self { config, bert, fingerprint, backend }, head.transpose()?))
+        Ok((Self { config, bert, fingerprint, backend }, head.or(refusal)))
     }
 
     /// Puts a head beside the network. Rows and columns are filled up with zeros to what kernels multiply by.

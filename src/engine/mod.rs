@@ -138,8 +138,8 @@ pub trait Backend {
     /// Waits until all that was handed over has arrived, and says whether it has.
     async fn loaded(&mut self) -> Result<()>;
 
-    /// Starts a batch.
-    fn begin(&mut self, batch: &Batch) -> Result<()>;
+    /// Starts a batch. `readout` is the width of its widest rows of documents, where those are wider than the network's.
+    fn begin(&mut self, batch: &Batch, readout: usize) -> Result<()>;
     /// `LN(word[id] + position[p])`: `(T, H)`.
     fn embedding(&mut self, embeddings: &Embeddings<Self::Matrix, Self::Vector>) -> Self::Rows;
     /// `activation(x Wᵀ + b) + residual` for a range of the outputs.

@@ -52,7 +52,7 @@ struct ConfigFile {
     position_embedding_type: Option<String>,
     is_decoder: Option<bool>,
     add_cross_attention: Option<bool>,
-    id2label: Option<BTreeMap<String, String>>,
+    id2label: Option<serde_json::Value>,
     problem_type: Option<String>,
 }
 
@@ -148,11 +148,13 @@ impl ConfigFile {
         if architecture.is_none_or(|name| name != "BertForSequenceClassification") {
             return Ok(None);
         }
-        let number = |(id, label): (&String, &String)| {
+        let mut names = BTreeMap::new();
+        for (id, label) in self.id2label.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten()
+        {
             let id = id.parse().map_err(|_| format!("id2label has a key {id:?}, which is no number"))?;
-            Ok((id, label.clone()))
-        };
-        let names = self.id2label.iter().flatten().map(number).collect::<Result<_, String>>()?;
+            let label = label.as_str().ok_or_else(|| format!("id2label has {label} for a name"))?;
+            names.insert(id, label.to_owned());
+        }
         Ok(Some(Classifier { names, problem_type: self.problem_type.clone() }))
     }
 

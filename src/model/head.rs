@@ -130,30 +130,44 @@ impl HeadConfig {
     /// Its weights as PyTorch pickles them.
     pub const PICKLED_WEIGHTS: &str = "pytorch_model_head.bin";
 
-    /// The head that is a part of a model, `classifier(pooler(x))`.
+    /// The head that is a part of a model, `classifier(pooler(x))`, or why it cannot be run.
     pub fn of_model<F: File>(
         classifier: &Classifier,
         checkpoint: &Checkpoint<F>,
         hidden: usize,
     ) -> Result<Self> {
+        let refuse = |problem: String| Error::UnsupportedHead { head: CLASSIFIER.to_owned(), problem };
         let name = format!("{CLASSIFIER}.weight");
-        let outputs = checkpoint.shape(&name).and_then(|shape| shape.first().copied()).unwrap_or(1).max(1);
+        let spec = |outputs: usize| LayerSpec::new(CLASSIFIER, [outputs, hidden], true, Activation::Identity);
+        let outputs = match checkpoint.shape(&name) {
+            Some(&[outputs, columns]) if columns == hidden && (1..=MAX_LABELS).contains(&outputs) => outputs,
+            Some(shape) => {
+                return Err(refuse(format!(
+                    "{name} has shape {shape:?}; [labels, {hidden}] is needed, and up to {MAX_LABELS} labels"
+                )));
+            }
+            None => {
+                // That it is missing is said as of any other tensor.
+                checkpoint.require(&[spec(1).weight])?;
+                return Err(Error::internal(format!("{name} is missing and was not missed")));
+            }
+        };
         let default = |index: usize| format!("LABEL_{index}");
         let labels: Vec<String> = (0..outputs)
             .map(|index| classifier.names.get(&index).cloned().unwrap_or_else(|| default(index)))
             .collect();
         if classifier.names.keys().any(|&index| index >= outputs) {
-            return Err(Error::corrupt(
-                checkpoint.name(),
-                format!("{name} has {outputs} rows, but id2label names {}", classifier.names.len()),
-            ));
+            return Err(refuse(format!(
+                "{name} has {outputs} rows, but id2label names {}",
+                classifier.names.len()
+            )));
         }
-        check_labels(&labels).map_err(|problem| Error::unsupported(format!("of its labels {problem}")))?;
+        check_labels(&labels).map_err(|problem| refuse(format!("of its labels {problem}")))?;
         Ok(Self {
             function: Function::of_problem(classifier.problem_type.as_deref(), outputs),
             labels,
             pooler: true,
-            layers: vec![LayerSpec::new(CLASSIFIER, [outputs, hidden], true, Activation::Identity)],
+            layers: vec![spec(outputs)],
         })
     }
 
@@ -399,6 +413,8 @@ pub struct HeadInput {
     pub normalize: bool,
     /// How a paper becomes a text.
     pub template: String,
+    /// How many tokens of a text are read.
+    pub max_length: usize,
 }
 
 /// The adapter that makes the vectors that a head reads.
@@ -434,6 +450,9 @@ pub struct Validation {
     pub score: f64,
 }
 
+/// No weight of use is larger, and sums of smaller ones are finite.
+const LARGEST_WEIGHT: f32 = 1e20;
+
 impl SavedHead {
     /// What its first entry says.
     pub const FORMAT: &str = "specter-web head 1";
@@ -462,8 +481,8 @@ impl SavedHead {
                 row.len()
             )));
         }
-        if !weight.iter().flatten().chain(bias).all(|value| value.is_finite()) {
-            return Err(refuse("it has a weight that is not a finite number".to_owned()));
+        if !weight.iter().flatten().chain(bias).all(|value| value.abs() < LARGEST_WEIGHT) {
+            return Err(refuse("it has a weight that is not a number, or is larger than any".to_owned()));
         }
         Ok(saved)
     }

@@ -76,9 +76,9 @@ pub struct ClassifyOptions {
 pub struct RankOptions {
     /// The name of a loaded adapter for the documents, or none.
     pub adapter: Option<String>,
-    /// `None`: what the model's files say.
+    /// `None`: as the labels' vectors were made.
     pub pooling: Option<Pooling>,
-    /// Whether documents' vectors are scaled to length 1; `None`: what the model's files say.
+    /// Whether documents' vectors are scaled to length 1; `None`: as the labels' are.
     pub normalize: Option<bool>,
     /// At most so many labels a document, the best.
     pub top_k: usize,
@@ -206,7 +206,16 @@ impl<B: Backend> Specter<B> {
                 "A vector of the labels has a component that is not a finite number".to_owned(),
             ));
         }
-        self.check_input("labels", input)?;
+        // Which adapter made them does not matter any more, and papers may go through another.
+        let (dtype, fingerprint) = (self.format().name(), self.fingerprint());
+        if input.fingerprint != fingerprint || input.dtype != dtype {
+            return Err(refuse(format!(
+                "These labels were encoded by {} in {}, and this model is {} in {dtype}; encode them again",
+                input.model,
+                input.dtype,
+                self.name()
+            )));
+        }
         let layer = LayerWeights {
             inputs: hidden,
             weight: vectors,
@@ -244,10 +253,14 @@ impl<B: Backend> Specter<B> {
         if let Some(name) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
             return Err(self.unknown_adapter(name));
         }
-        let output = self.output(options.pooling, options.normalize);
         let Parts { pipeline, adapters, label_sets, .. } = self.parts();
         let Some(set) = label_sets.get(&number) else {
             return Err(Error::internal(format!("there is no set of labels {number}")));
+        };
+        let output = Output {
+            pooling: options.pooling.unwrap_or(set.pooling),
+            normalize: options.normalize.unwrap_or(set.normalize),
+            layers: usize::MAX,
         };
         let adapter = options.adapter.as_ref().and_then(|name| adapters.get(name));
         set.score(pipeline, adapter, output, Function::None, options.top_k, documents, on_batch).await
@@ -273,6 +286,7 @@ impl<B: Backend> Specter<B> {
             pooling: output.pooling.name().to_owned(),
             normalize: output.normalize,
             template: self.template().to_string(),
+            max_length: self.tokenizer().max_length(),
         })
     }
 
@@ -297,6 +311,13 @@ impl<B: Backend> Specter<B> {
             ));
         }
         let template = self.template().to_string();
+        if input.max_length != self.tokenizer().max_length() {
+            return refuse(format!(
+                "it belongs to texts of up to {} tokens, and this model is loaded for {}; load it with maxLength: {0}",
+                input.max_length,
+                self.tokenizer().max_length()
+            ));
+        }
         if input.template != template {
             return refuse(format!(
                 "it belongs to texts of the form {:?}, and this model is loaded with {template:?}; load it with that \
@@ -388,12 +409,19 @@ impl<B: Backend> Specter<B> {
             None if self.heads.len() == 1 => self.heads.keys().next(),
             None => None,
         };
-        if let Some(Error::UnsupportedHead { head, problem }) =
-            name.and_then(|name| self.refused_heads.get(name))
-        {
-            return Err(Error::UnsupportedHead { head: head.clone(), problem: problem.clone() });
-        }
-        chosen.cloned().ok_or_else(|| self.unknown_head(name))
+        chosen.cloned().ok_or_else(|| {
+            let refused = match name {
+                Some(name) => self.refused_heads.get(name),
+                None if self.heads.is_empty() => self.refused_heads.values().next(),
+                None => None,
+            };
+            match refused {
+                Some(Error::UnsupportedHead { head, problem }) => {
+                    Error::UnsupportedHead { head: head.clone(), problem: problem.clone() }
+                }
+                _ => self.unknown_head(name),
+            }
+        })
     }
 
     fn unknown_head(&self, name: Option<&str>) -> Error {
@@ -469,8 +497,9 @@ fn ranked(row: &[f32], function: Function) -> Vec<Score> {
 fn best_of(row: &[f32], count: usize, function: Function, best: usize) -> Vec<Score> {
     let logits = row.iter().take(count).enumerate();
     let mut scores: Vec<Score> = logits.map(|(label, &score)| Score { label, score }).collect();
-    apply(function, &mut scores);
+    // Before scores of large logits become the same number.
     scores.sort_by(|x, y| y.score.total_cmp(&x.score));
+    apply(function, &mut scores);
     scores.truncate(best);
     scores
 }

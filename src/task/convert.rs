@@ -73,7 +73,12 @@ impl<P: Folder> Conversion<'_, P> {
         let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
         let mut needed = bert::tensors(&config, pooler);
         if let Some(classifier) = &config.classifier {
-            needed.extend(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?.tensors());
+            match HeadConfig::of_model(classifier, &checkpoint, config.hidden_size) {
+                Ok(head) => needed.extend(head.tensors()),
+                // The model still embeds.
+                Err(Error::UnsupportedHead { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         checkpoint.require(&needed)?;
 
@@ -123,7 +128,15 @@ pub async fn part(
 
 /// Writes the weights of a head. Those of a kind that is not run stay behind: its adapter still is one.
 async fn head<F: Folder>(folder: &F, small: &MemoryFolder, sink: &mut impl Sink) -> Result<()> {
-    let Ok(Some(head)) = HeadConfig::from_folder(small, folder.name(), None).await else { return Ok(()) };
+    let hidden = match small.get(AdapterConfig::FILE) {
+        Some(_) => Some(AdapterConfig::hidden_size(small).await?).filter(|&size| size > 0),
+        None => None,
+    };
+    let head = match HeadConfig::from_folder(small, folder.name(), hidden).await {
+        Ok(Some(head)) => head,
+        Ok(None) | Err(Error::UnsupportedHead { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let checkpoint =
         open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
     let needed = head.tensors();

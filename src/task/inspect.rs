@@ -5,7 +5,7 @@ use std::fmt;
 use crate::engine::loading::{
     ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_weights,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::model::head::HeadConfig;
 use crate::model::pooling::PoolingDefaults;
@@ -21,7 +21,7 @@ pub enum Description {
     /// A bottleneck adapter that can be loaded over a model of its hidden size.
     Adapter(AdapterDescription),
     /// A head that can be loaded over a model of its hidden size.
-    Head(HeadConfig),
+    Head(Result<HeadConfig, String>),
 }
 
 /// A model folder.
@@ -29,7 +29,7 @@ pub enum Description {
 pub struct ModelDescription {
     config: Config,
     pooling: PoolingDefaults,
-    head: Option<HeadConfig>,
+    head: Option<Result<HeadConfig, String>>,
     max_length: usize,
     parameters: usize,
     tensors: Vec<TensorSpec>,
@@ -40,7 +40,7 @@ pub struct ModelDescription {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdapterDescription {
     config: AdapterConfig,
-    head: Option<HeadConfig>,
+    head: Option<Result<HeadConfig, String>>,
     hidden_size: usize,
     tensors: usize,
     parameters: usize,
@@ -51,8 +51,8 @@ pub async fn inspect(folder: &impl Folder) -> Result<Description> {
     if folder.open(AdapterConfig::FILE).await?.is_some() {
         return inspect_adapter(folder).await.map(Description::Adapter);
     }
-    match inspect_head(folder).await? {
-        Some(head) => Ok(Description::Head(head)),
+    match inspect_head(folder, None).await? {
+        Some(head) => Ok(Description::Head(Ok(head))),
         None => inspect_model(folder).await.map(|model| Description::Model(Box::new(model))),
     }
 }
@@ -65,10 +65,12 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
     let mut needed = bert::tensors(&config, pooler);
     let head = match &config.classifier {
-        Some(classifier) => Some(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size)?),
+        Some(classifier) => {
+            described(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size).map(Some))?
+        }
         None => None,
     };
-    needed.extend(head.iter().flat_map(HeadConfig::tensors));
+    needed.extend(head.iter().flatten().flat_map(HeadConfig::tensors));
     checkpoint.require(&needed)?;
     let ignored = checkpoint
         .tensors()
@@ -86,8 +88,17 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     })
 }
 
-async fn inspect_head(folder: &impl Folder) -> Result<Option<HeadConfig>> {
-    let Some(head) = HeadConfig::from_folder(folder, folder.name(), None).await? else { return Ok(None) };
+/// A head, or the sentence that says why it cannot be run: what it is on top of still can.
+fn described(head: Result<Option<HeadConfig>>) -> Result<Option<Result<HeadConfig, String>>> {
+    match head {
+        Ok(head) => Ok(head.map(Ok)),
+        Err(refusal @ Error::UnsupportedHead { .. }) => Ok(Some(Err(refusal.to_string()))),
+        Err(error) => Err(error),
+    }
+}
+
+async fn inspect_head(folder: &impl Folder, hidden: Option<usize>) -> Result<Option<HeadConfig>> {
+    let Some(head) = HeadConfig::from_folder(folder, folder.name(), hidden).await? else { return Ok(None) };
     let checkpoint =
         open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
     checkpoint.require(&head.tensors())?;
@@ -103,7 +114,7 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
     let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
     Ok(AdapterDescription {
         config,
-        head: inspect_head(folder).await?,
+        head: described(inspect_head(folder, Some(hidden_size).filter(|&size| size > 0)).await)?,
         hidden_size,
         tensors: checkpoint.tensors().count(),
         parameters: sizes.map(|shape| shape.iter().product::<usize>()).sum(),
@@ -191,8 +202,11 @@ impl fmt::Display for AdapterDescription {
 /// How many labels of a head are named.
 const NAMED: usize = 40;
 
-fn describe_head(f: &mut fmt::Formatter<'_>, head: &HeadConfig) -> fmt::Result {
-    let HeadConfig { labels, function, .. } = head;
+fn describe_head(f: &mut fmt::Formatter<'_>, head: &Result<HeadConfig, String>) -> fmt::Result {
+    let HeadConfig { labels, function, .. } = match head {
+        Ok(head) => head,
+        Err(refusal) => return writeln!(f, "  {refusal}"),
+    };
     let named: Vec<&str> = labels.iter().take(NAMED).map(String::as_str).collect();
     let more = if labels.len() > NAMED { ", …" } else { "" };
     writeln!(f, "  head: {} labels, {}: {}{more}", labels.len(), function.name(), named.join("; "))

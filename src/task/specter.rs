@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::classify::LoadedHead;
+use super::classify::{LoadedHead, OWN_HEAD};
 use super::embed::EmbedOptions;
 use crate::engine::encoder::{AdapterOn, Output, Readout};
 use crate::engine::{Backend, Encoder};
@@ -138,8 +138,12 @@ impl<B: Backend> Specter<B> {
             format: options.format,
             token_budget: options.token_budget,
         };
-        if let Some((described, weights)) = head {
-            specter.add_own_head(described, &weights, options.function).await?;
+        match head {
+            Some(Ok((described, weights))) => {
+                specter.add_own_head(described, &weights, options.function).await?;
+            }
+            Some(Err(refusal)) => drop(specter.refused_heads.insert(OWN_HEAD.to_owned(), refusal)),
+            None => {}
         }
         specter.decide_on_rounding().await?;
         Ok(specter)

@@ -113,6 +113,7 @@ export interface EngineInput {
   pooling: 'cls' | 'mean';
   normalize: boolean;
   template: string;
+  maxLength: number;
 }
 /** For each paper how many labels it has; and all papers' labels and scores end to end, the best first. */
 export interface EngineScores { counts: Uint32Array; labels: Uint32Array; scores: Float32Array }

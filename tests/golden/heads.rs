@@ -20,7 +20,7 @@ use specter_web::weights::Format;
 use specter_web_fit::{ClassWeights, Kind, Options, Targets};
 
 use crate::devices::on_every_device;
-use crate::fixtures::{Paper, directory, read};
+use crate::fixtures::{Paper, directory, path, read};
 
 const BASE: &str = "tests/fixtures/tiny-bert";
 const HEADS: &str = "tests/fixtures/heads";
@@ -315,6 +315,29 @@ fn thresholds_leave_out_what_does_not_reach_them() {
     let thresholds = BTreeMap::from([(golden.labels[4].clone(), 0.0)]);
     let one = classified(ClassifyOptions { threshold: Some(1.1), thresholds, ..Default::default() });
     assert!(one.iter().all(|scores| scores.len() == 1 && scores[0].label == 4));
+}
+
+#[test]
+fn a_model_whose_own_head_cannot_be_run_still_embeds() {
+    let source = path(&format!("{HEADS}/models/single_label"));
+    let mut folder = MemoryFolder::new("altered", []);
+    for file in ["config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors"] {
+        folder.insert(file, std::fs::read(source.join(file)).expect("the fixture is there"));
+    }
+    let mut config: serde_json::Value = read(&format!("{HEADS}/models/single_label/config.json"));
+    config["id2label"] = serde_json::json!({ "0": "same", "1": "same" });
+    folder.insert("config.json", config.to_string().into_bytes());
+    pollster::block_on(async {
+        let loaded = Specter::load(&folder, LoadOptions::default(), Reference::new(), |_, _| Ok(())).await;
+        let mut specter = loaded.expect("it loads");
+        let text = [Document::Text("text".to_owned())];
+        specter.embed(&text, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+        let refused = specter.classify(&text, &ClassifyOptions::default(), |_, _| Ok(())).await;
+        let error = refused.expect_err("two labels have one name");
+        println!("{}: {error}", error.code());
+        assert_eq!(error.code(), "unsupported-head");
+        assert!(error.to_string().contains("twice"), "{error}");
+    });
 }
 
 #[test]

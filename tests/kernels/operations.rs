@@ -131,7 +131,7 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
         let (one, other) = (embeddings(), embeddings());
         let (one, other) = (self.keep(one), self.keep(other));
         let batch = self.random.batch(&self.case.lengths, VOCABULARY);
-        self.backend.begin(&batch).expect("it fits");
+        self.backend.begin(&batch, 0).expect("it fits");
         (self.backend.embedding(&one), self.backend.embedding(&other))
     }
 }

@@ -10,7 +10,7 @@
 /** @import { Place } from '../folder.js' */
 
 /** Of manifests and of what conversions write. It is part of a manifest's key, so that no version meets another's. */
-const VERSION = 1;
+const VERSION = 2;
 
 export const PIECE = 'piece/';
 

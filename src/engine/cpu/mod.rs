@@ -358,7 +358,7 @@ impl<P: Processor> Backend for Cpu<P> {
         Ok(())
     }
 
-    fn begin(&mut self, batch: &Batch) -> Result<()> {
+    fn begin(&mut self, batch: &Batch, _: usize) -> Result<()> {
         self.commands.clear();
         self.scratch_bytes = 0;
         self.tables = None;

@@ -15,6 +15,9 @@ const ROW_TILE: usize = 64;
 /// How many query rows of one document a quad attends from; `attention_quads.wgsl`.
 const QUAD_ROWS: usize = 4;
 
+/// Bytes of rows of documents up to which there may be room for more of them than a batch has.
+const MOST_SPARE: u64 = 32 << 20;
+
 /// A buffer with a number by which bindings are remembered.
 #[derive(Debug)]
 pub(super) struct Numbered {
@@ -49,8 +52,8 @@ impl Rows {
 /// A number for rows of tokens, and one for rows of documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PerKind {
-    tokens: usize,
-    documents: usize,
+    pub(super) tokens: usize,
+    pub(super) documents: usize,
 }
 
 impl PerKind {
@@ -59,15 +62,6 @@ impl PerKind {
             RowsOf::Tokens => self.tokens,
             RowsOf::Documents => self.documents,
         }
-    }
-
-    /// Sees to it that one of them is at least so large.
-    pub(super) fn include(&mut self, of: RowsOf, number: usize) {
-        let to = match of {
-            RowsOf::Tokens => &mut self.tokens,
-            RowsOf::Documents => &mut self.documents,
-        };
-        *to = number.max(*to);
     }
 }
 
@@ -110,21 +104,23 @@ impl Arena {
         }
     }
 
-    /// Makes room for a batch whose widest rows have `widest` columns, and writes its tables. Says whether buffers were
-    /// replaced.
+    /// Makes room for a batch whose widest rows of each kind have so many columns, and writes its tables. Says whether
+    /// buffers were replaced.
     pub(super) fn begin(&mut self, device: &Device, batch: &Batch, widest: PerKind) -> Result<bool> {
-        let mut capacity = self.capacity;
-        for (of, rows) in [(RowsOf::Tokens, batch.tokens()), (RowsOf::Documents, batch.documents())] {
-            if rows > capacity.get(of) {
-                capacity.include(of, rows.next_power_of_two().next_multiple_of(ROW_TILE));
-            }
-            device.check_size(
-                &format!("a batch of {} tokens", batch.tokens()),
-                row_bytes(capacity.get(of), widest.get(of)),
-            )?;
+        let room = |rows: usize| rows.next_power_of_two().next_multiple_of(ROW_TILE);
+        let mut capacity = PerKind {
+            tokens: room(batch.tokens()).max(self.capacity.tokens),
+            documents: room(batch.documents()).max(self.capacity.documents),
+        };
+        // An earlier batch may have had many documents, of which nobody wanted anything wide.
+        if row_bytes(capacity.documents, widest.documents) > MOST_SPARE {
+            capacity.documents = room(batch.documents());
         }
-        let grow = capacity != self.capacity;
-        if grow {
+        for (rows, width) in [(capacity.tokens, widest.tokens), (capacity.documents, widest.documents)] {
+            device.check_size(&format!("a batch of {} tokens", batch.tokens()), row_bytes(rows, width))?;
+        }
+        let changed = capacity != self.capacity;
+        if changed {
             self.clear();
             let numbered = |label, size| -> Result<Numbered> {
                 Ok(Numbered { buffer: device.buffer(label, size, STORAGE)?, id: device.next_id() })
@@ -153,7 +149,7 @@ impl Arena {
             .collect();
         self.tile_count = tiles.len();
         device.queue.write_buffer(&self.tiles.buffer, 0, bytemuck::cast_slice(&tiles));
-        Ok(grow)
+        Ok(changed)
     }
 
     /// A free buffer for rows of a width; the same sequence of requests gives the same buffers.

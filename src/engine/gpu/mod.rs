@@ -99,8 +99,8 @@ pub struct Gpu {
     plans: Plans,
     /// Whether kernels may be taken that round activations.
     may_round: bool,
-    /// The widest rows that any operation of the model makes.
-    widest: PerKind,
+    /// The widest rows that any operation of the network makes.
+    widest: usize,
     tokens: usize,
     documents: usize,
     /// `Σ length²`, which attention costs.
@@ -198,7 +198,7 @@ impl Gpu {
             plans: Plans::new(),
             may_round: false,
             device,
-            widest: PerKind::default(),
+            widest: 0,
             tokens: 0,
             documents: 0,
             squared_lengths: 0,
@@ -332,12 +332,12 @@ impl Backend for Gpu {
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
         self.device.watch();
         let rows = parts.iter().map(|(rows, _)| rows).sum();
-        let (of, outputs) = match layout {
-            Layout::Linear => (RowsOf::Tokens, rows),
-            Layout::Head => (RowsOf::Documents, rows),
-            Layout::Table => (RowsOf::Tokens, 0),
+        self.widest = match layout {
+            Layout::Linear => self.widest.max(columns).max(rows),
+            Layout::Table => self.widest.max(columns),
+            // Who reads it out says how wide it is.
+            Layout::Head => self.widest,
         };
-        self.widest.include(of, columns.max(outputs));
         let mut parts = merged_parts(parts.iter().copied()).into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
             let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
@@ -399,7 +399,7 @@ impl Backend for Gpu {
         self.device.finish().await
     }
 
-    fn begin(&mut self, batch: &Batch) -> Result<()> {
+    fn begin(&mut self, batch: &Batch, readout: usize) -> Result<()> {
         self.device.check()?;
         if self.weights.dropped.take() {
             self.recorder.forget_bindings();
@@ -411,7 +411,8 @@ impl Backend for Gpu {
             .map(|length| length * length)
             .sum();
         self.device.watch();
-        if self.arena.begin(&self.device, batch, self.widest)? {
+        let widest = PerKind { tokens: self.widest, documents: readout };
+        if self.arena.begin(&self.device, batch, widest)? {
             self.recorder.forget_bindings();
         }
         self.recorder.begin();

@@ -269,7 +269,7 @@ impl Gpu {
     fn probe_rows(&mut self, probe: &Probe, rows: usize) -> Result<Rows> {
         let mut batch = Batch::new();
         batch.push(&vec![0; rows]);
-        self.begin(&batch)?;
+        self.begin(&batch, 0)?;
         let input = self.arena.rows(&self.device, RowsOf::Tokens, probe.shape.inputs);
         let values: Vec<f32> =
             (0..rows).flat_map(|row| probe.row.iter().map(move |x| x * row_scale(row))).collect();

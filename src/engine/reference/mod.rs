@@ -186,7 +186,7 @@ impl Backend for Reference {
         Ok(())
     }
 
-    fn begin(&mut self, batch: &Batch) -> Result<()> {
+    fn begin(&mut self, batch: &Batch, _: usize) -> Result<()> {
         self.batch = batch.clone();
         Ok(())
     }
