@@ -133,7 +133,8 @@ for (const device of DEVICES) describe(`heads that are learned, on ${device} in 
       const head = await tiny.fit(examples, { strength: [0.1, 1, 10], folds: 3, onProgress: ({ phase, loaded, total }) => phases.add(loaded <= total ? phase : 'wrong') });
       const stop = new AbortController();
       const many = Array.from({ length: 600 }, (_, i) => ({ paper: `${papers[1]} ${i * i}`, label: `label ${i % 5}` }));
-      const failure = await failureOf(tiny.fit(many, { name: 'late', signal: stop.signal, onProgress: ({ phase }) => phase === 'fit' && stop.abort() }));
+      const strength = Array.from({ length: 80 }, (_, i) => 10 ** (i / 20 - 2));
+      const failure = await failureOf(tiny.fit(many, { name: 'late', strength, folds: 10, signal: stop.signal, onProgress: ({ phase }) => phase === 'fit' && stop.abort() }));
       const { dims } = await tiny.embed('it goes on');
       const left = tiny.info().heads.map(({ name }) => name);
       await tiny.unloadHead('fitted');

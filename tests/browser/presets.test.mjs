@@ -80,7 +80,7 @@ describe('the presets', () => {
     assert.deepEqual(Object.keys(presets), ['specter2', 'specter2-2023', 'specter', 'scincl', 'scibert', 'erc', 'minilm']);
     const REVISION = /^(main|[0-9a-f]{40})$/;
     for (const [name, preset] of Object.entries(presets)) {
-      const { description, id, revision, adapters, template, pooling, normalize, similarity, license, citation, ...more } = preset;
+      const { description, id, revision, adapters, template, pooling, normalize, similarity, function: become, license, citation, ...more } = /** @type {typeof presets.erc} */ (preset);
       assert.deepEqual(more, {}, name);
       assert.match(description, /\.$/, name);
       assert.match(id, /^[\w-]+\/[\w.-]+$/, name);
@@ -94,6 +94,7 @@ describe('the presets', () => {
       assert.ok(['cls', 'mean'].includes(pooling), name);
       assert.equal(typeof normalize, 'boolean', name);
       assert.ok(['euclidean', 'cosine', 'dot'].includes(similarity), name);
+      assert.equal(become, name === 'erc' ? 'sigmoid' : undefined, name);
       assert.match(license, /^(Apache-2\.0|MIT)$/, name);
       assert.match(citation, /^\S.*\. .*(arXiv:\d{4}\.\d{5}|https:\/\/\S+)$/, name);
     }
