@@ -586,7 +586,7 @@ describe(`what is seen, in ${BROWSER}`, () => {
   for (const scheme of BROWSER === 'chromium' ? ['light', 'dark'] : ['light']) {
     test(`passes axe and fits 320, 390, 768 and 1280 pixels on every tab, in the ${scheme}`, async () => {
       await openDemo();
-      if (BROWSER === 'chromium') await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      if (BROWSER === 'chromium') await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
       await page.addScriptTag({ url: '/axe/axe.min.js' });
       for (const [name, how] of VIEWS) {
         await how();

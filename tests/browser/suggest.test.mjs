@@ -902,7 +902,7 @@ describe(`in every state, in ${BROWSER}`, () => {
       test(`it fits ${width} pixels and passes axe, in the ${scheme}`, async () => {
         await open({ ...ASKING, model: `./${scheme}-${width}/` });
         await page.setViewport({ width, height: 800 });
-        if (BROWSER === 'chromium') await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+        if (BROWSER === 'chromium') await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
         await page.addScriptTag({ url: '/axe/axe.min.js' });
         for (const [state, how] of STATES) {
           await how();
