@@ -57,6 +57,46 @@ for (const device of DEVICES) describe(`published heads, on ${device} in ${BROWS
     });
   }
 
+  test('a model whose files do not say that several labels can be right is told so', async () => {
+    const { said, told, scores } = await set.page.evaluate(async (source, device, papers) => {
+      const functions = [];
+      let scores;
+      for (const more of [{}, { function: 'sigmoid' }]) {
+        const specter = await Specter.load(source, { device, dtype: 'f32', ...more });
+        functions.push(specter.info().heads[0].function);
+        scores = await specter.classify(papers, { threshold: 0 });
+        await specter.dispose();
+      }
+      return { said: functions[0], told: functions[1], scores };
+    }, `${HEADS}models/no_problem_type/`, device, golden.papers);
+    assert.deepEqual([said, told], ['softmax', 'sigmoid']);
+    const { labels, logits } = golden.models.no_problem_type;
+    const sigmoids = logits.map((/** @type {number[]} */ row) => row.map((logit) => 1 / (1 + Math.exp(-logit))));
+    assertClose(inOrder(scores, labels), sigmoids, 1e-4);
+  });
+
+  test('a head that was unloaded stays away, and so does one whose adapter was replaced', async () => {
+    const heads = await set.page.evaluate(async (tiny, heads, device) => {
+      const specter = await Specter.load(tiny, { device, dtype: 'f32', adapters: { a: `${heads}adapters/layers_1/` } });
+      const seen = [];
+      const look = () => seen.push(specter.info().heads.map(({ name, labels }) => `${name} ${labels.length}`));
+      look();
+      const examples = ['x', 'y', 'z'].map((paper, i) => ({ paper, label: `${i % 2}` }));
+      await specter.fit(examples, { name: 'reads a', adapter: 'a', strength: 1 });
+      look();
+      await specter.loadAdapter('a', `${heads}adapters/multilabel/`);
+      look();
+      await specter.unloadHead('a');
+      look();
+      await specter.dispose();
+      return seen;
+    }, TINY, HEADS, device);
+    const count = (/** @type {string} */ name) => golden.adapters[name].labels.length;
+    assert.deepEqual(heads, [
+      [`a ${count('layers_1')}`], [`a ${count('layers_1')}`, 'reads a 2'], [`a ${count('multilabel')}`], [],
+    ]);
+  });
+
   test('all heads of adapters live beside each other and give the scores of their library', async () => {
     const cases = Object.entries(golden.adapters).map(([name, { adapter }]) => ({ name, alone: adapter === null }));
     const { info, results } = await set.page.evaluate(

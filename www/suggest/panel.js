@@ -98,7 +98,8 @@ export class Panel {
     // A stylesheet of the page's own origin passes every policy that lets the script in. Until it is there, the panel
     // would be seen undressed.
     this.#panel.hidden = true;
-    const link = element('link', { rel: 'stylesheet', href: stylesheet.href });
+    // In a page that is cross-origin isolated, a style of elsewhere has to be asked for with CORS.
+    const link = element('link', { rel: 'stylesheet', href: stylesheet.href, crossorigin: 'anonymous' });
     for (const kind of ['load', 'error']) link.addEventListener(kind, () => (this.#panel.hidden = false), { once: true });
     root.append(link, this.#panel);
   }
