@@ -154,7 +154,7 @@ export class LocalEngine {
   }
 
   /**
-   * @param {LoadCall} origin
+   * @param {Origin} origin
    * @returns {Promise<Choice>}
    */
   async #choose({ options }) {
@@ -216,6 +216,7 @@ export class LocalEngine {
         const from = JSON.stringify(head);
         await engine.loadHead(call.name, from, {});
         origin.heads = [...heads.filter(({ name }) => name !== call.name), { name: call.name, from, options: {} }];
+        this.#noteHeads(engine, origin);
         return { head };
       }
       case 'rankLabels': {
@@ -350,7 +351,8 @@ async function load({ model, adapters, heads, unloaded, options }, choice, store
       : await loadOnGpu(model, rest, choice.adapter, store, context);
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     for (const head of heads) await loadHead(engine, head, store, context);
-    for (const name of unloaded) engine.unloadHead(name);
+    const brought = engine.info().heads.map(({ name }) => name);
+    for (const name of unloaded) if (brought.includes(name)) engine.unloadHead(name);
     if (signal.aborted) throw abortError(signal);
     return { engine, processor: processor ?? null, reason: choice.reason, labels: new Set() };
   } catch (error) {

@@ -605,6 +605,43 @@ describe(`a GPU that is lost, in ${BROWSER}`, () => {
     }
   };
 
+  test('comes back with the heads that were there, learned or loaded, and without those that had gone', () =>
+    withPage(
+      plain,
+      async (page) => {
+        await prepare(page);
+        const rounds = await page.evaluate(async (tiny) => {
+          const HEADS = '/fixtures/heads/adapters/';
+          const specter = await Specter.load(tiny, { ...here, dtype: 'f32', adapters: { a: `${HEADS}layers_1/`, b: `${HEADS}layers_2/` }, heads: { alone: `${HEADS}alone/` } });
+          const examples = ['glaciers', 'fire', 'ice', 'heat'].map((paper, i) => ({ paper, label: ['cold', 'hot'][i % 2] }));
+          await specter.fit(examples, { name: 'learned', adapter: 'a', strength: 1 });
+          await specter.fit(examples, { name: 'gone', strength: 1 });
+          await specter.unloadHead('gone');
+          await specter.unloadHead('b');
+          const labels = await specter.encodeLabels(['cold', 'hot']);
+          const rounds = [];
+          for (let round = 0; round < 3; round++) {
+            const heads = specter.info().heads.map(({ name }) => name);
+            const scores = { labels: await specter.rankLabels('ice', labels) };
+            for (const head of heads) scores[head] = await specter.classify('ice', { head });
+            rounds.push({ heads, scores, after: specter.info().heads.map(({ name }) => name), kind: specter.info().device.kind });
+            losses[round]?.();
+          }
+          await specter.dispose();
+          return rounds;
+        }, TINY);
+        assert.deepEqual(rounds.map(({ kind }) => kind), ['webgpu', 'webgpu', 'wasm']);
+        const flat = (/** @type {Record<string, { label: string, score: number }[][]>} */ scores) =>
+          Object.values(scores).map(([one]) => one.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map(({ score }) => score));
+        for (const { heads, after, scores } of rounds) {
+          assert.deepEqual(heads, ['a', 'alone', 'learned']);
+          assert.deepEqual(after, heads);
+          assert.ok(distance(flat(scores), flat(rounds[0].scores)) <= 1e-4);
+        }
+      },
+      pretendHardware,
+    ));
+
   test('is loaded again the first time, and left for the CPU the second time, with all that was loaded', () =>
     withPage(
       plain,
