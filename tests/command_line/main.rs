@@ -168,9 +168,15 @@ fn inspect_says_what_a_folder_is() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let model = inspect("");
-    assert!(model.contains("layers 3, hidden size 32") && model.contains("pooler.dense.weight"), "{model}");
+    assert!(model.contains("layers 3, hidden size 32") && !model.contains("ignored"), "{model}");
     let adapter = inspect("adapters/double_seq_bn");
     assert!(adapter.contains("after attention and after the output"), "{adapter}");
+    let with_head = inspect("../heads/adapters/multilabel");
+    assert!(with_head.contains("bottleneck adapter") && with_head.contains("sigmoid"), "{with_head}");
+    let head = inspect("../heads/adapters/alone");
+    assert!(head.contains("head: ") && head.contains("softmax"), "{head}");
+    let classifier = inspect("../heads/models/single_label");
+    assert!(classifier.contains("head: 5 labels, softmax"), "{classifier}");
 }
 
 #[test]
