@@ -351,8 +351,10 @@ async function load({ model, adapters, heads, unloaded, options }, choice, store
       : await loadOnGpu(model, rest, choice.adapter, store, context);
     for (const [name, place] of adapters) await loadAdapter(engine, name, place, store, context);
     for (const head of heads) await loadHead(engine, head, store, context);
-    const brought = engine.info().heads.map(({ name }) => name);
-    for (const name of unloaded) if (brought.includes(name)) engine.unloadHead(name);
+    for (const name of unloaded) {
+      // What brought it may have gone as well.
+      if (engine.info().heads.some((head) => head.name === name)) engine.unloadHead(name);
+    }
     if (signal.aborted) throw abortError(signal);
     return { engine, processor: processor ?? null, reason: choice.reason, labels: new Set() };
   } catch (error) {
