@@ -15,7 +15,7 @@ import { isTrap, SpecterError } from './errors.js';
 import { tuningIn } from './cache/tuning.js';
 import { CpuProcessor } from './cpu/processor.js';
 import { chooseDevice } from './device.js';
-import { canStream, fetchModule } from './module.js';
+import { startedOnce } from './module.js';
 import { withSubgroups } from './webgpu.js';
 
 /** @import { Choice } from './device.js' */
@@ -174,11 +174,7 @@ export class LocalEngine {
    */
   async #answer(call, { engine, labels }, origin, context) {
     const { adapters, heads } = origin;
-    const callbacks = {
-      shouldStop: () => context.signal.aborted,
-      onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
-        context.onProgress({ phase: 'embed', loaded, total }),
-    };
+    const callbacks = callbacksOf(context);
     switch (call.type) {
       case 'load':
         return {};
@@ -207,7 +203,7 @@ export class LocalEngine {
         return {};
       case 'embed': {
         const { data, dims } = await engine.embed(call.papers, { ...call.options, ...callbacks });
-        return { embeddings: { data, dims }, input: engine.input(call.options) };
+        return { embeddings: { data, dims }, ...(call.describes && { input: engine.input(call.options) }) };
       }
       case 'classify':
         return { scores: await engine.classify(call.papers, { ...call.options, ...callbacks }) };
@@ -424,6 +420,18 @@ function loadHead(engine, { name, from, options }, store, context) {
 }
 
 /**
+ * What the engine asks and tells while papers become vectors.
+ *
+ * @param {CallContext} context
+ */
+function callbacksOf({ signal, onProgress }) {
+  return {
+    shouldStop: () => signal.aborted,
+    onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) => onProgress({ phase: 'embed', loaded, total }),
+  };
+}
+
+/**
  * Papers become vectors here, and what is learned of them in a module of its own.
  *
  * @param {Engine} engine
@@ -432,12 +440,7 @@ function loadHead(engine, { name, from, options }, store, context) {
  * @returns {Promise<SavedHead>}
  */
 async function fit(engine, { papers, targets, options, choices }, context) {
-  const vectors = await engine.embed(papers, {
-    ...options,
-    shouldStop: () => context.signal.aborted,
-    onProgress: (/** @type {number} */ loaded, /** @type {number} */ total) =>
-      context.onProgress({ phase: 'embed', loaded, total }),
-  });
+  const vectors = await engine.embed(papers, { ...options, ...callbacksOf(context) });
   const learned = await learn(vectors, targets, choices, context);
   if (context.signal.aborted) throw abortError(context.signal);
   return { format: FORMAT, ...learned, input: engine.input(options) };
@@ -462,17 +465,4 @@ function readyFolder(place, dtype, store, context, use) {
   return withFolder(place, dtype, { ...context, Sha256, store, convert }, use);
 }
 
-/** @type {Promise<unknown> | null} */
-let started = null;
-
-/** Compiles the engine once for this thread. */
-function startWasm() {
-  const url = new URL('./wasm/specter_web_bg.wasm', import.meta.url);
-  const compile = async (/** @type {Response} */ response) =>
-    init({ module_or_path: canStream(response) ? response : await response.arrayBuffer() });
-  started ??= fetchModule(url, compile).catch((error) => {
-    started = null;
-    throw error;
-  });
-  return started;
-}
+const startWasm = startedOnce(() => new URL('./wasm/specter_web_bg.wasm', import.meta.url), init);

@@ -7,7 +7,7 @@
 
 import init, { Learning, LearningOptions } from './wasm/specter_web_fit.js';
 import { abortError } from './abort.js';
-import { canStream, fetchModule } from './module.js';
+import { startedOnce } from './module.js';
 
 /** @import { Embeddings, FitKind, OnProgress, SavedHead, Validation } from './types.js' */
 /** @import { FitTargets, LearningChoices } from './protocol.js' */
@@ -21,20 +21,7 @@ const FUNCTIONS = { multinomial: 'softmax', 'one-vs-rest': 'sigmoid', ridge: 'no
 /** What the only output of a head that learns values is called. */
 const VALUE = 'value';
 
-/** @type {Promise<unknown> | null} */
-let started = null;
-
-/** Compiles the module once for this thread. */
-function startModule() {
-  const url = new URL('./wasm/specter_web_fit_bg.wasm', import.meta.url);
-  const compile = async (/** @type {Response} */ response) =>
-    init({ module_or_path: canStream(response) ? response : await response.arrayBuffer() });
-  started ??= fetchModule(url, compile).catch((error) => {
-    started = null;
-    throw error;
-  });
-  return started;
-}
+const startModule = startedOnce(() => new URL('./wasm/specter_web_fit_bg.wasm', import.meta.url), init);
 
 /**
  * @param {Embeddings} vectors

@@ -6,7 +6,7 @@
 
 import { SpecterError } from './errors.js';
 
-/** @import { VectorInput } from './protocol.js' */
+/** @import { LabelContents, VectorInput } from './protocol.js' */
 /** @import { Label, Paper } from './types.js' */
 
 /** More are not ranked at once. */
@@ -91,7 +91,7 @@ export class LabelSet {
    * What the engine takes.
    *
    * @internal
-   * @returns {{ labels: string[], vectors: Float32Array, input: VectorInput } | undefined}
+   * @returns {LabelContents}
    */
   contents() {
     return { labels: [...this.names], vectors: this.#vectors, input: this.#input };

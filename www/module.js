@@ -39,6 +39,27 @@ export async function fetchModule(url, compile) {
 }
 
 /**
+ * A function that starts the module at an address when it is first called, once for this thread; after a failure, again.
+ *
+ * @param {() => URL} address  as bundlers know it, and not looked at before
+ * @param {(options: { module_or_path: Response | ArrayBuffer }) => Promise<unknown>} init  of the module's bindings
+ * @returns {() => Promise<unknown>}
+ */
+export function startedOnce(address, init) {
+  const compile = async (/** @type {Response} */ response) =>
+    init({ module_or_path: canStream(response) ? response : await response.arrayBuffer() });
+  /** @type {Promise<unknown> | null} */
+  let started = null;
+  return () => {
+    started ??= fetchModule(address(), compile).catch((error) => {
+      started = null;
+      throw error;
+    });
+    return started;
+  };
+}
+
+/**
  * What to do where a browser refuses to compile or to start WebAssembly.
  *
  * @param {string} what

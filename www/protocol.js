@@ -87,6 +87,7 @@
  * @property {'embed'} type
  * @property {(string | Paper)[]} papers
  * @property {VectorOptions & { template?: string }} options
+ * @property {boolean} [describes]  whether it is asked what made the vectors, for who keeps them
  *
  * @typedef {object} LoadHeadCall
  * @property {'loadHead'} type
@@ -114,8 +115,13 @@
  * @property {(string | Paper)[]} papers
  * @property {number} number
  * @property {VectorOptions & { topK: number }} options
- * @property {{ labels: string[], vectors: Float32Array, input: VectorInput }} [contents]  of the set, where it turned out
- *   not to be on the device
+ * @property {LabelContents} [contents]  of the set, where it turned out not to be on the device
+ */
+
+/**
+ * A set of labels, with a vector for each.
+ *
+ * @typedef {{ labels: string[], vectors: Float32Array, input: VectorInput }} LabelContents
  */
 
 /**

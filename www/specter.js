@@ -19,7 +19,7 @@ import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
 
 /** @import { NamedPreset } from './places.js' */
-/** @import { Call, EngineHandle, EngineInfo, Outcome, Scores, VectorInput } from './protocol.js' */
+/** @import { Call, EngineHandle, EngineInfo, LabelContents, Outcome, Scores, VectorInput } from './protocol.js' */
 
 export { Head, LabelSet, ModelCache, SpecterError };
 
@@ -349,6 +349,7 @@ export class Specter {
       type: 'embed',
       papers,
       options: withoutUndefined({ adapter, template, normalize: similarity === 'cosine' }),
+      describes: true,
     }));
     return new LabelSet(names, /** @type {Embeddings} */ (embeddings).data, /** @type {VectorInput} */ (input));
   }
@@ -388,7 +389,7 @@ export class Specter {
       throw new SpecterError('invalid-option', `The labels were encoded for the similarity '${set.similarity}'. Encode them again for '${similarity}', or leave the option out.`);
     }
     const { number, names } = set;
-    const rank = (/** @type {ReturnType<LabelSet["contents"]>} */ contents = undefined) => this.#call(options, () => ({
+    const rank = (/** @type {LabelContents | undefined} */ contents = undefined) => this.#call(options, () => ({
       type: 'rankLabels',
       number,
       papers: checkPapers(papers),
