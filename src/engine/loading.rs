@@ -10,13 +10,13 @@ use super::{Backend, MatrixShape, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
-use crate::model::head::{HeadConfig, HeadWeights, LayerWeights};
+use crate::model::head::{HeadConfig, HeadWeights, LayerWeights, unless_refused};
 use crate::model::{
     Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert,
 };
 use crate::text::Batch;
 use crate::weights::format::GROUP;
-use crate::weights::{Block, Checkpoint, Format};
+use crate::weights::{Block, Checkpoint, Format, TensorSpec};
 
 /// The file of a model's weights.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -43,8 +43,44 @@ pub async fn open_weights<F: Folder>(
     Err(Error::FileMissing { folder: folder.name().to_owned(), file: file.to_owned(), hint })
 }
 
+/// What a model takes of its file.
+pub struct Needed {
+    /// Whether the pooler is there, or has to be.
+    pub pooler: bool,
+    /// The head that is a part of the model, or why it cannot be run.
+    pub head: Option<Result<HeadConfig>>,
+    /// Every tensor, the head's at the end.
+    pub tensors: Vec<TensorSpec>,
+}
+
+impl Needed {
+    /// Checks that all of it is there.
+    pub fn of<F: File>(config: &Config, checkpoint: &Checkpoint<F>) -> Result<Self> {
+        let pooler = bert::has_pooler(checkpoint) || config.classifier.is_some();
+        let mut tensors = bert::tensors(config, pooler);
+        checkpoint.require(&tensors)?;
+        let head = config
+            .classifier
+            .as_ref()
+            .map(|classifier| {
+                unless_refused(HeadConfig::of_model(classifier, checkpoint, config.hidden_size))
+            })
+            .transpose()?;
+        if let Some(Ok(head)) = &head {
+            checkpoint.require(&head.tensors())?;
+            tensors.extend(head.tensors());
+        }
+        Ok(Self { pooler, head, tensors })
+    }
+}
+
 /// The largest layer of a head that stays f32: what every device that has WebGPU binds at once.
 const EXACT_HEAD: usize = 128 << 20;
+
+/// Opens the weights of a head that the adapters library wrote.
+pub async fn open_head<F: Folder>(folder: &F) -> Result<Checkpoint<F::File>> {
+    open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await
+}
 
 /// Lengths of documents that a device rehearses on: kernels differ for few rows and for many.
 const REHEARSED: [usize; 2] = [1, 48];
@@ -85,21 +121,7 @@ impl<B: Backend> Encoder<B> {
         mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<(Self, Option<Result<(HeadConfig, HeadWeights)>>)> {
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
-        checkpoint.require(&bert::tensors(&config, pooler))?;
-        let mut head = None;
-        let mut refusal = None;
-        if let Some(classifier) = &config.classifier {
-            match HeadConfig::of_model(classifier, &checkpoint, config.hidden_size) {
-                Ok(described) => {
-                    checkpoint.require(&described.tensors())?;
-                    head = Some(described);
-                }
-                // Without its head, a model still embeds.
-                Err(error @ Error::UnsupportedHead { .. }) => refusal = Some(Err(error)),
-                Err(error) => return Err(error),
-            }
-        }
+        let Needed { pooler, head, .. } = Needed::of(&config, &checkpoint)?;
         let mut uploads = Uploads {
             backend: &mut backend,
             format,
@@ -110,7 +132,7 @@ impl<B: Backend> Encoder<B> {
             fingerprint: Sha256::new(),
         };
         let bert = bert::describe(&config, pooler).map(&mut Allocation(&mut uploads))?;
-        for tensor in head.iter().flat_map(HeadConfig::tensors) {
+        for tensor in head.iter().flatten().flat_map(HeadConfig::tensors) {
             uploads.destinations.insert(tensor.name, Destination::Kept);
         }
         let total = uploads.destinations.len();
@@ -126,11 +148,12 @@ impl<B: Backend> Encoder<B> {
         let fingerprint = hexadecimal(&fingerprint);
         backend.loaded().await?;
         let head = head.map(|head| {
+            let head = head?;
             let lost = |name: &str| Error::internal(format!("{name} was not kept"));
             let weights = head.weights(|name| kept.remove(name).ok_or_else(|| lost(name)))?;
             Ok((head, weights))
         });
-        Ok((Self { config, bert, fingerprint, backend }, head.or(refusal)))
+        Ok((Self { config, bert, fingerprint, backend }, head))
     }
 
     /// Puts a head beside the network. Rows and columns are filled up with zeros to what kernels multiply by.

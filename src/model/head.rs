@@ -265,6 +265,14 @@ impl Default for PredictionHead {
     }
 }
 
+/// Tells a head that cannot be run, without which a model or an adapter still is one, from all else that fails.
+pub fn unless_refused<T>(head: Result<T>) -> Result<Result<T>> {
+    match head {
+        Err(error) if !matches!(error, Error::UnsupportedHead { .. }) => Err(error),
+        head_or_refusal => Ok(head_or_refusal),
+    }
+}
+
 /// The deepest head that is read.
 const MAX_LAYERS: usize = 16;
 

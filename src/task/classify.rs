@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::specter::{Parts, Pipeline, Route, Specter};
 use crate::engine::Backend;
 use crate::engine::encoder::{AdapterOn, HeadOn, Output, Readout};
-use crate::engine::loading::open_weights;
+use crate::engine::loading::open_head;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, MemoryFolder};
 use crate::model::head::{
@@ -102,9 +102,7 @@ impl<B: Backend> Specter<B> {
         source: HeadSource<'_, F>,
         options: HeadOptions,
     ) -> Result<()> {
-        if let Some(adapter) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
-            return Err(self.unknown_adapter(adapter));
-        }
+        self.check_adapter(options.adapter.as_deref())?;
         let mut head = match source {
             HeadSource::Folder(folder) => {
                 let small = files::of_a_part(folder).await?;
@@ -250,9 +248,7 @@ impl<B: Backend> Specter<B> {
         options: &RankOptions,
         on_batch: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Vec<Vec<Score>>> {
-        if let Some(name) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
-            return Err(self.unknown_adapter(name));
-        }
+        self.check_adapter(options.adapter.as_deref())?;
         let Parts { pipeline, adapters, label_sets, .. } = self.parts();
         let Some(set) = label_sets.get(&number) else {
             return Err(Error::internal(format!("there is no set of labels {number}")));
@@ -364,8 +360,7 @@ impl<B: Backend> Specter<B> {
         let Some(described) = HeadConfig::from_folder(small, name, Some(hidden)).await? else {
             return Ok(None);
         };
-        let checkpoint =
-            open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+        let checkpoint = open_head(folder).await?;
         let weights = described.read(&checkpoint).await?;
         let network = self.encoder.load_head(name, &weights).await?;
         Ok(Some(LoadedHead::new(network, described)))

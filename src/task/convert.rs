@@ -10,11 +10,11 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
 use crate::engine::loading::{
-    ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_weights,
+    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_head, open_weights,
 };
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, write_file};
-use crate::model::head::HeadConfig;
+use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, bert, files};
 use crate::text::Tokenizer;
@@ -70,17 +70,7 @@ impl<P: Folder> Conversion<'_, P> {
         PoolingDefaults::from_folder(&small).await?;
         Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
         let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
-        let mut needed = bert::tensors(&config, pooler);
-        if let Some(classifier) = &config.classifier {
-            match HeadConfig::of_model(classifier, &checkpoint, config.hidden_size) {
-                Ok(head) => needed.extend(head.tensors()),
-                // The model still embeds.
-                Err(Error::UnsupportedHead { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        checkpoint.require(&needed)?;
+        let needed = Needed::of(&config, &checkpoint)?.tensors;
 
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
             write_file(sink, name, bytes).await?;
@@ -132,13 +122,9 @@ async fn head<F: Folder>(folder: &F, small: &MemoryFolder, sink: &mut impl Sink)
         Some(_) => Some(AdapterConfig::hidden_size(small).await?).filter(|&size| size > 0),
         None => None,
     };
-    let head = match HeadConfig::from_folder(small, folder.name(), hidden).await {
-        Ok(Some(head)) => head,
-        Ok(None) | Err(Error::UnsupportedHead { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let checkpoint =
-        open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+    let head = HeadConfig::from_folder(small, folder.name(), hidden).await;
+    let Ok(Some(head)) = unless_refused(head)? else { return Ok(()) };
+    let checkpoint = open_head(folder).await?;
     let needed = head.tensors();
     checkpoint.require(&needed)?;
     let tensors = needed.iter().map(|spec| (spec.name.as_str(), spec.name.as_str(), Format::F32)).collect();

@@ -40,9 +40,7 @@ impl<B: Backend> Specter<B> {
         options: &EmbedOptions,
         on_batch: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Embeddings> {
-        if let Some(name) = options.adapter.as_deref().filter(|&name| !self.adapters.contains_key(name)) {
-            return Err(self.unknown_adapter(name));
-        }
+        self.check_adapter(options.adapter.as_deref())?;
         let output = self.output(options.pooling, options.normalize);
         let dims = [documents.len(), self.config().hidden_size];
         let Parts { mut pipeline, adapters, .. } = self.parts();

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::engine::loading::{
-    ADAPTER_WEIGHTS, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_weights,
+    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_head, open_weights,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::folder::Folder;
-use crate::model::head::HeadConfig;
+use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, bert};
 use crate::text::Tokenizer;
@@ -62,16 +62,7 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
     let pooling = PoolingDefaults::from_folder(folder).await?;
     let tokenizer = Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, None).await?;
     let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-    let pooler = bert::has_pooler(&checkpoint) || config.classifier.is_some();
-    let mut needed = bert::tensors(&config, pooler);
-    let head = match &config.classifier {
-        Some(classifier) => {
-            described(HeadConfig::of_model(classifier, &checkpoint, config.hidden_size).map(Some))?
-        }
-        None => None,
-    };
-    needed.extend(head.iter().flatten().flat_map(HeadConfig::tensors));
-    checkpoint.require(&needed)?;
+    let Needed { head, tensors: needed, .. } = Needed::of(&config, &checkpoint)?;
     let ignored = checkpoint
         .tensors()
         .filter(|name| !needed.iter().any(|spec| spec.name == name.trim_end_matches(".scales")))
@@ -83,24 +74,19 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
         max_length: tokenizer.max_length(),
         config,
         pooling,
-        head,
+        head: sentence(head),
         ignored,
     })
 }
 
-/// A head, or the sentence that says why it cannot be run: what it is on top of still can.
-fn described(head: Result<Option<HeadConfig>>) -> Result<Option<Result<HeadConfig, String>>> {
-    match head {
-        Ok(head) => Ok(head.map(Ok)),
-        Err(refusal @ Error::UnsupportedHead { .. }) => Ok(Some(Err(refusal.to_string()))),
-        Err(error) => Err(error),
-    }
+/// A head, or the sentence that says why it cannot be run.
+fn sentence(head: Option<Result<HeadConfig>>) -> Option<Result<HeadConfig, String>> {
+    head.map(|head| head.map_err(|refusal| refusal.to_string()))
 }
 
 async fn inspect_head(folder: &impl Folder, hidden: Option<usize>) -> Result<Option<HeadConfig>> {
     let Some(head) = HeadConfig::from_folder(folder, folder.name(), hidden).await? else { return Ok(None) };
-    let checkpoint =
-        open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await?;
+    let checkpoint = open_head(folder).await?;
     checkpoint.require(&head.tensors())?;
     Ok(Some(head))
 }
@@ -114,7 +100,10 @@ async fn inspect_adapter(folder: &impl Folder) -> Result<AdapterDescription> {
     let sizes = checkpoint.tensors().filter_map(|name| checkpoint.shape(name));
     Ok(AdapterDescription {
         config,
-        head: described(inspect_head(folder, Some(hidden_size).filter(|&size| size > 0)).await)?,
+        head: sentence(
+            unless_refused(inspect_head(folder, Some(hidden_size).filter(|&size| size > 0)).await)?
+                .transpose(),
+        ),
         hidden_size,
         tensors: checkpoint.tensors().count(),
         parameters: sizes.map(|shape| shape.iter().product::<usize>()).sum(),

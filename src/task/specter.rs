@@ -8,7 +8,7 @@ use crate::engine::encoder::{AdapterOn, Output, Readout};
 use crate::engine::{Backend, Encoder};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
-use crate::model::head::Function;
+use crate::model::head::{Function, unless_refused};
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{Config, Pooling, files};
 use crate::text::{Document, Template, Tokenizer, batch};
@@ -185,12 +185,7 @@ impl<B: Backend> Specter<B> {
     ) -> Result<()> {
         let small = files::of_a_part(folder).await?;
         let adapter = self.encoder.load_adapter(folder, &small, name, on_layer).await?;
-        let head = match self.read_head(name, folder, &small).await {
-            Ok(head) => Ok(head),
-            // Without its head, an adapter is still one.
-            Err(refusal @ Error::UnsupportedHead { .. }) => Err(refusal),
-            Err(error) => return Err(error),
-        };
+        let head = unless_refused(self.read_head(name, folder, &small).await)?;
         self.unload_adapter(name).ok();
         self.adapters.insert(name.to_owned(), adapter);
         match head {
@@ -229,6 +224,14 @@ impl<B: Backend> Specter<B> {
             pooling: pooling.unwrap_or(self.defaults.pooling),
             normalize: normalize.unwrap_or(self.defaults.normalize),
             layers: usize::MAX,
+        }
+    }
+
+    /// Refuses the name of an adapter that is not loaded.
+    pub(super) fn check_adapter(&self, name: Option<&str>) -> Result<()> {
+        match name {
+            Some(name) if !self.adapters.contains_key(name) => Err(self.unknown_adapter(name)),
+            _ => Ok(()),
         }
     }
 
