@@ -8,7 +8,7 @@
 use pollster::block_on;
 use specter_web::folder::MemoryFolder;
 use specter_web::model::head::{HeadConfig, SavedHead};
-use specter_web::model::{AdapterConfig, bert};
+use specter_web::model::{AdapterConfig, network};
 use specter_web::task::inspect::inspect;
 use specter_web::text::Tokenizer;
 use specter_web::weights::Checkpoint;
@@ -32,7 +32,7 @@ fn tiny(replaced: &str, bytes: &[u8]) -> MemoryFolder {
 
 fn weights(file: &str, bytes: &[u8]) {
     let folder = MemoryFolder::new("m", [(file.to_owned(), bytes.to_vec())]);
-    if let Ok(Some(checkpoint)) = block_on(Checkpoint::open(&folder, file, bert::canonical_name)) {
+    if let Ok(Some(checkpoint)) = block_on(Checkpoint::open(&folder, file, network::canonical_name)) {
         for tensor in checkpoint.tensors() {
             let _ = block_on(checkpoint.vector(tensor));
         }
@@ -65,7 +65,7 @@ pub(crate) fn config(bytes: &[u8]) {
                 let modules = br#"[{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
                 folder.insert("modules.json", modules.as_slice());
             }
-            let _ = block_on(inspect(&folder));
+            let _ = block_on(inspect(&folder, None));
         }
         None => {
             let _ = block_on(AdapterConfig::from_folder(&tiny("adapter_config.json", bytes), "mine", None));

@@ -1,19 +1,10 @@
-// softmax(Q Kᵀ / √head_size) V, each query row over the tokens of its own document, one invocation for each
+// softmax(Q Kᵀ · scale) V, each query row over the tokens of its own document, one invocation for each
 // (query row, head). The softmax is computed online (Milakov and Gimelshein 2018, arXiv 1805.02867), so no score
 // is ever stored.
 // queries: (rows, query_stride), keys_values: (T, kv_stride), output: (rows, heads · HEAD_VECTORS); all in vectors
 // of four
-
-struct AttentionParams {
-    rows: u32,
-    heads: u32,
-    query_stride: u32,
-    query_offset: u32,
-    kv_stride: u32,
-    key_offset: u32,
-    value_offset: u32,
-    scale: f32,
-}
+//
+// `shared/scores_of_contents.wgsl` or `shared/scores_of_positions.wgsl` says what a score is.
 
 // head_size / 4, at most MAX_HEAD_VECTORS.
 override HEAD_VECTORS: u32 = 16;
@@ -21,14 +12,6 @@ override HEAD_VECTORS: u32 = 16;
 override ROWS_ARE_DOCUMENTS: bool = false;
 
 const MAX_HEAD_VECTORS: u32 = 32;
-
-@group(0) @binding(0) var<uniform> params: AttentionParams;
-@group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> keys_values: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> tokens: array<Token>;
-// Where each document starts, and where the last one ends: (D + 1)
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
-@group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
@@ -43,6 +26,8 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     }
     let first = starts[document];
     let end = starts[document + 1];
+    // A document's row is that of its first token.
+    let query_token = select(row, first, ROWS_ARE_DOCUMENTS);
 
     var query: array<vec4<f32>, MAX_HEAD_VECTORS>;
     var sum: array<vec4<f32>, MAX_HEAD_VECTORS>;
@@ -57,9 +42,10 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     var key_at = first * params.kv_stride + params.key_offset + head * HEAD_VECTORS;
     var value_at = first * params.kv_stride + params.value_offset + head * HEAD_VECTORS;
     for (var token = first; token < end; token++) {
+        let position_at = position_vector(query_token, token, head * HEAD_VECTORS);
         var score = 0.0;
         for (var i = 0u; i < HEAD_VECTORS; i++) {
-            score += dot(query[i], keys_values[key_at + i]);
+            score += score_part(query[i], keys_values[key_at + i], position_at + i);
         }
         if score > largest {
             // What was summed so far was relative to the old largest score.

@@ -25,6 +25,10 @@ fn input_value(row: u32, column: u32) -> vec4<f32> {
     return input[at];
 }
 
+fn is_stored(row: u32) -> bool {
+    return true;
+}
+
 fn finish(row: u32, column: u32, y: vec4<f32>) -> vec4<f32> {
     if HAS_AFTER {
         return y + after[row * (params.hidden / 4) + column];

@@ -48,6 +48,14 @@ pub enum Error {
         /// The names that are loaded.
         loaded: Vec<String>,
     },
+    /// A call asked for a task that the model does not have.
+    #[error("The model has no task {name:?}; {}.", list_tasks(.known))]
+    UnknownTask {
+        /// The name that was asked for.
+        name: String,
+        /// The names of its tasks.
+        known: Vec<String>,
+    },
     /// The head is well-formed, but this crate cannot run it, or not on this model.
     #[error("The head {head:?} cannot run here: {problem}.")]
     UnsupportedHead {
@@ -132,6 +140,7 @@ impl Error {
             Self::UnsupportedModel { .. } => "unsupported-model",
             Self::UnsupportedAdapter { .. } => "unsupported-adapter",
             Self::UnknownAdapter { .. } => "unknown-adapter",
+            Self::UnknownTask { .. } => "unknown-task",
             Self::UnsupportedHead { .. } => "unsupported-head",
             Self::UnknownHead { .. } => "unknown-head",
             Self::InvalidInput { .. } => "invalid-input",
@@ -178,6 +187,13 @@ fn missing_head(name: Option<&str>, loaded: &[String]) -> String {
             "No head is loaded that could classify. Load one, or train one on examples.".to_owned()
         }
         None => format!("Several heads are loaded; say which of them to use: {}.", loaded.join(", ")),
+    }
+}
+
+fn list_tasks(known: &[String]) -> String {
+    match known {
+        [] => "it has none. Leave the task out, or load the model by a preset, which names tasks".to_owned(),
+        known => format!("it has {}", known.join(", ")),
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
-use specter_web::engine::encoder::{Output, Readout};
+use specter_web::engine::encoder::{Output, Readout, Skill};
 use specter_web::engine::gpu::{Gpu, GpuOptions, Tuned};
+use specter_web::engine::loading::open_model;
 use specter_web::engine::{Backend as _, Encoder};
 use specter_web::folder::MemoryFolder;
-use specter_web::model::{Config, bert};
+use specter_web::model::Config;
+use specter_web::model::network::{self, Extent};
 use specter_web::text::Batch;
 use specter_web::weights::Format;
 
@@ -56,7 +58,8 @@ impl Forward {
         let output = network.output();
         let gpu = Gpu::new(GpuOptions::native()).await?;
         let gpu = Encoder::prepare(gpu, &config, dtype, output).await?;
-        let (encoder, _) = Encoder::load(folder, config, dtype, gpu, |_, _| Ok(())).await?;
+        let (encoder, _) =
+            Encoder::load(&open_model(folder, None).await?, config, dtype, gpu, |_, _| Ok(())).await?;
         Ok(Self { network, dtype, encoder, output })
     }
 
@@ -94,7 +97,7 @@ impl Forward {
     }
 
     async fn run(&mut self, batch: &Batch) -> Result<()> {
-        let pending = self.encoder.encode(batch, None, self.output, &Readout::Vectors)?;
+        let pending = self.encoder.encode(batch, Skill::default(), self.output, &Readout::Vectors)?;
         self.encoder.backend.receive(pending).await?;
         Ok(())
     }
@@ -119,8 +122,9 @@ fn operations(config: &Config, shape: Shape) -> f64 {
 
 /// Bytes of the layers' weights on the device. Of embedding tables, a batch reads a few rows only.
 fn weight_bytes(config: &Config, dtype: Format) -> usize {
-    let tensors =
-        bert::tensors(config, false).into_iter().filter(|tensor| tensor.name.starts_with("encoder."));
+    let tensors = network::tensors(config, &Extent::default())
+        .into_iter()
+        .filter(|tensor| tensor.name.starts_with("encoder."));
     let bytes = tensors.map(|tensor| {
         let [rows, columns] = tensor.matrix_shape();
         tensor.format(dtype).bytes(rows, columns)

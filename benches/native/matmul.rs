@@ -7,7 +7,7 @@ use serde::Serialize;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Tuning};
 use specter_web::engine::reference::Reference;
 use specter_web::engine::{Backend, Outputs};
-use specter_web::model::bert::Embeddings;
+use specter_web::model::network::Embeddings;
 use specter_web::model::{Activation, Dense, LayerNorm, Layout};
 use specter_web::text::Batch;
 use specter_web::weights::{Block, Format};
@@ -152,7 +152,7 @@ impl<B: Backend> Layer<B> {
             anyhow::Ok(matrix)
         };
         let word = matrix([VOCABULARY, INPUTS], Layout::Table, Format::F32)?;
-        let position = matrix([DOCUMENT, INPUTS], Layout::Table, Format::F32)?;
+        let position = matrix([DOCUMENT, INPUTS], Layout::Positions, Format::F32)?;
         let weight = matrix([OUTPUTS, INPUTS], Layout::Linear, format)?;
         let norm = LayerNorm {
             weight: backend.vector(&[1.0; INPUTS])?,
@@ -160,7 +160,10 @@ impl<B: Backend> Layer<B> {
             epsilon: 1e-12,
         };
         let bias = backend.vector(&[0.0; OUTPUTS])?;
-        Ok(Self { embeddings: Embeddings { word, position, norm }, dense: Dense { weight, bias } })
+        Ok(Self {
+            embeddings: Embeddings { word, position: Some(position), norm: Some(norm) },
+            dense: Dense { weight, bias },
+        })
     }
 
     /// Multiplies the same rows so many times.

@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::encoder::Output;
 use specter_web::folder::MemoryFolder;
-use specter_web::model::{Config, Pooling, bert};
+use specter_web::model::network::{self, Extent};
+use specter_web::model::{Config, Pooling};
 
 use crate::random::Random;
 
@@ -75,7 +76,7 @@ fn seeded(name: &str) -> Result<MemoryFolder> {
     let mut folder = MemoryFolder::new(name, [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder))?;
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = bert::tensors(&sizes, false)
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = network::tensors(&sizes, &Extent::default())
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {

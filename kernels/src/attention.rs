@@ -1,5 +1,7 @@
 //! Scaled dot-product attention over packed documents: `softmax(Q Kᵀ / √head_size) V` for each head.
 //!
+//! Scores may also depend on how far tokens are apart ([`crate::positions`]).
+//!
 //! A head's keys and values are laid out as panels of weights, so that both products are those of a dense layer.
 
 use core::array;
@@ -10,6 +12,7 @@ use crate::command::Kernel;
 use crate::linear::{products, rows};
 use crate::math::exp;
 use crate::memory::{Address, Memory};
+use crate::positions::{BLOCK, HeadPositions};
 use crate::simd::{LANES, Simd, load_some, store_some};
 
 /// Queries that are attended from at once.
@@ -45,17 +48,20 @@ pub struct Attention {
     pub head_size: u32,
     /// Tokens of the longest document.
     pub longest: u32,
+    /// [`Positions`](crate::positions::Positions), or nowhere.
+    pub positions: Address,
     /// `(queries, heads · head_size)` f32.
     pub output: Address,
 }
 
 impl Attention {
-    /// What a head's keys, values and scores take, in eights of f32.
+    /// What a head's keys, values, scores and positions take, in eights of f32.
     #[inline(always)]
-    fn scratch(&self) -> [usize; 3] {
+    fn scratch(&self) -> [usize; 4] {
         let (longest, head_size) = (self.longest as usize, self.head_size as usize);
         let key_panels = longest.div_ceil(LANES);
-        [key_panels * head_size, longest * head_size.div_ceil(LANES), TILE * key_panels]
+        let positions = if self.positions == 0 { 0 } else { HeadPositions::scratch(longest) };
+        [key_panels * head_size, longest * head_size.div_ceil(LANES), TILE * key_panels, positions]
     }
 }
 
@@ -87,15 +93,21 @@ impl Kernel for Attention {
         if tokens == 0 {
             return;
         }
-        let [key_space, value_space, score_space] = self.scratch();
+        let [key_space, value_space, score_space, _] = self.scratch();
         let (scratch, _) = scratch.as_chunks_mut::<LANES>();
         let (key_panels, rest) = scratch.split_at_mut(key_space);
         let (value_panels, rest) = rest.split_at_mut(value_space);
-        let (scores, _) = rest.split_at_mut(score_space);
+        let (scores, position_scores) = rest.split_at_mut(score_space);
 
         let column = |first: u32| first as usize + head * head_size;
-        let scale = 1.0 / (head_size as f32);
-        let scale = crate::simd::lanes(s, s.sqrt(s.splat(scale)))[0];
+        let head_columns = [self.heads as usize * head_size, head * head_size, head_size];
+        // SAFETY: as said above.
+        let positions = (self.positions != 0)
+            .then(|| unsafe { HeadPositions::new(self.positions, head_columns, memory) });
+        let scale = match &positions {
+            Some(positions) => positions.scale,
+            None => crate::simd::lanes(s, s.sqrt(s.splat(1.0 / (head_size as f32))))[0],
+        };
         let panel_count = tokens.div_ceil(LANES);
         for (token, row) in keys.chunks_exact(self.key_width as usize).enumerate() {
             let (key, value) = (
@@ -112,7 +124,14 @@ impl Kernel for Attention {
         }
 
         let (first, count) = if self.one_query == 0 { (starts[0] as usize, tokens) } else { (document, 1) };
+        let key_row =
+            |token: usize| &keys[token * self.key_width as usize + column(self.key_column)..][..head_size];
         for tile in (0..count).step_by(TILE) {
+            let block = tile / BLOCK * BLOCK;
+            if let Some(positions) = positions.as_ref().filter(|_| tile == block) {
+                let last = (block + BLOCK).min(count) - 1;
+                positions.of_keys(s, key_row, tokens, [block, last], position_scores);
+            }
             // The last queries stand in for those that are missing; all that is written is written to them.
             let query = |at: usize| first + (tile + at).min(count - 1);
             // SAFETY: as said above.
@@ -124,6 +143,11 @@ impl Kernel for Attention {
                 for (row, sums) in products(s, queries, keys).into_iter().enumerate() {
                     s.store(sums, &mut scores[row * panel_count + panel]);
                 }
+            }
+            if let Some(positions) = &positions {
+                let scores = &mut scores[..TILE * panel_count];
+                let at = array::from_fn(|at| (tile + at).min(count - 1));
+                positions.add(s, queries, at, block, tokens, position_scores, scores);
             }
             let mut totals = [0.0; TILE];
             for (scores, total) in scores.chunks_exact_mut(panel_count).zip(&mut totals) {

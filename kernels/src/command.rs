@@ -9,6 +9,7 @@ use crate::gate::{ApplyGate, Gate};
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::memory::Memory;
+use crate::neighbours::Neighbours;
 use crate::pool::Pool;
 use crate::quantize::Quantize;
 use crate::simd::Simd;
@@ -87,6 +88,10 @@ macro_rules! with_kernel {
             }
             TopK::NUMBER => {
                 let $kernel: TopK = $command.parameters();
+                $call
+            }
+            Neighbours::NUMBER => {
+                let $kernel: Neighbours = $command.parameters();
                 $call
             }
             _ => $nothing,

@@ -37,13 +37,13 @@ pub struct Table {
     pub scales: Address,
 }
 
-/// `word[id] + position[p]` for each token.
+/// `word[id] + position[p]` for each token, as far as there are positions.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Embedding {
     /// `(words, width)`.
     pub words: Table,
-    /// `(positions, width)`.
+    /// `(positions, width)`; nothing is added where it lies nowhere.
     pub positions: Table,
     /// `(rows, 2)` u32: the word and the position of each token.
     pub tokens: Address,
@@ -80,7 +80,9 @@ impl Kernel for Embedding {
             sums.fill(0.0);
             for [word, position] in token {
                 self.words.add_row(*word as usize, sums, memory);
-                self.positions.add_row(*position as usize, sums, memory);
+                if self.positions.values != 0 {
+                    self.positions.add_row(*position as usize, sums, memory);
+                }
             }
         }
     }

@@ -9,8 +9,9 @@
 //! * [`command`]: what a kernel is told, and [`crew`]: how threads share the work of a list of commands.
 //! * [`simd`]: eight numbers at a time, on every kind of processor.
 //! * [`math`]: exponentials and activation functions of eight numbers.
-//! * [`linear`], [`quantize`], [`attention`], [`layer_norm`], [`embedding`], [`gate`], [`pool`], [`top_k`]: the kernels. Their
-//!   twins in plain loops are the engine's reference.
+//! * [`linear`], [`quantize`], [`attention`], [`layer_norm`], [`embedding`], [`gate`], [`pool`], [`top_k`],
+//!   [`neighbours`]: the kernels, and [`positions`], which attention may see. Their twins in plain loops are the engine's
+//!   reference.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![expect(
@@ -35,7 +36,9 @@ pub mod memory;
 pub mod module;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+pub mod neighbours;
 pub mod pool;
+pub mod positions;
 pub mod quantize;
 pub mod simd;
 pub mod top_k;

@@ -1,7 +1,7 @@
 // Layer normalization of one row by LANES invocations: y = (x - mean) / sqrt(variance + epsilon) * weight + bias.
 //
-// The kernel that includes this defines `input_value(row, column)`, the row to normalize in vectors of four, and
-// `finish(row, column, y)`. The mean comes first and the variance around it second: their one-pass form loses
+// The kernel that includes this defines `input_value(row, column)`, the row to normalize in vectors of four,
+// `finish(row, column, y)`, and `is_stored(row)`, whether anybody wants the row of it. The mean comes first and the variance around it second: their one-pass form loses
 // digits where the mean is large.
 // norm_weight, norm_bias: (H / 4); output: (rows, H / 4)
 
@@ -30,6 +30,9 @@ fn main(
     let variance = sum_of_lanes(local, squares) / f32(params.hidden);
     let inverse = inverseSqrt(variance + params.epsilon);
 
+    if !is_stored(row) {
+        return;
+    }
     for (var column = local; column < columns; column += LANES) {
         let normed = (input_value(row, column) - mean) * inverse;
         let y = normed * norm_weight[column] + norm_bias[column];

@@ -1,14 +1,14 @@
-//! The forward pass of BERT with bottleneck adapters: a batch of token ids becomes one vector a document.
+//! The forward pass of an encoder with bottleneck adapters: a batch of token ids becomes one vector a document.
 //!
-//! Formulas: transformers' `modeling_bert.py` and adapters' `methods/modeling.py`. With `[CLS]` pooling only the
+//! Formulas: transformers' `modeling_bert.py` and `modeling_deberta_v2.py`, and adapters' `methods/modeling.py`. With `[CLS]` pooling only the
 //! first token's vector is read, so the last layer computes queries, output projection, feed-forward network and
 //! adapter for one row a document; keys and values still come from all rows.
 
 use super::{AttentionColumns, Backend, Outputs};
 use crate::error::Result;
 use crate::model::adapter::{AdapterLayer, Bottleneck, BottleneckResidual, Placement};
-use crate::model::bert::Layer;
-use crate::model::{Activation, Adapter, Bert, Config, Dense, Head, LayerNorm, Pooling};
+use crate::model::network::{Attention, Extent, Layer};
+use crate::model::{Activation, Adapter, Config, Dense, Head, LayerNorm, Network, Pooling};
 use crate::text::Batch;
 use crate::weights::format::GROUP;
 
@@ -25,13 +25,39 @@ type NormOn<B> = LayerNorm<<B as Backend>::Vector>;
 pub struct Encoder<B: Backend> {
     /// Its sizes.
     pub config: Config,
+    /// What its file has beyond that.
+    pub extent: Extent,
     /// Its weights.
-    pub bert: Bert<B::Matrix, B::Vector>,
+    pub network: Network<B::Matrix, B::Vector>,
+    /// What relative positions project to, for each layer where attention sees them.
+    pub positions: Vec<B::Positions>,
     /// A hash of its biases and normalizations, which are the same in every format of its matrices.
     pub fingerprint: String,
     /// The device that holds them.
     pub backend: B,
 }
+
+/// Which weights documents meet where there are several.
+pub struct Skill<'a, B: Backend> {
+    /// The adapter, where there is one.
+    pub adapter: Option<&'a AdapterOn<B>>,
+    /// The number of the experts, in layers that have any.
+    pub experts: usize,
+}
+
+impl<B: Backend> Default for Skill<'_, B> {
+    fn default() -> Self {
+        Self { adapter: None, experts: 0 }
+    }
+}
+
+impl<B: Backend> Clone for Skill<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend> Copy for Skill<'_, B> {}
 
 /// What is wanted of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,35 +86,49 @@ impl<B: Backend> Encoder<B> {
     pub fn encode(
         &mut self,
         batch: &Batch,
-        adapter: Option<&AdapterOn<B>>,
+        skill: Skill<'_, B>,
         output: Output,
         readout: &Readout<'_, B>,
     ) -> Result<B::Pending> {
-        let Self { config, bert, backend, .. } = self;
+        let Self { config, network, positions, backend, .. } = self;
         let Output { pooling, normalize, layers } = output;
-        let last = layers.min(bert.layers.len());
+        let last = layers.min(network.layers.len());
         let width = match readout {
             Readout::Vectors => 0,
             Readout::Logits(head) | Readout::LargestLogits(head, _) => head.outputs.next_multiple_of(GROUP),
         };
         backend.begin(batch, width)?;
-        let mut hidden = backend.embedding(&bert.embeddings);
-        for (index, layer) in bert.layers.iter().enumerate().take(last) {
-            let adapter = adapter.and_then(|adapter| {
+        let mut hidden = backend.embedding(&network.embeddings);
+        for (index, layer) in network.layers.iter().enumerate().take(last) {
+            let adapter = skill.adapter.and_then(|adapter| {
                 adapter.layers.get(&index).map(|layer| LayerAdapter { placement: adapter.placement, layer })
             });
+            let convolution = network.convolution.as_ref().filter(|_| index == 0);
+            let convolved =
+                convolution.map(|convolution| convolve(backend, config, &convolution.dense, &hidden));
             let only_first_rows = pooling == Pooling::Cls
                 && index + 1 == last
+                && convolution.is_none()
                 && !adapter.as_ref().is_some_and(LayerAdapter::reads_all_rows);
-            hidden = transformer_layer(backend, config, layer, adapter.as_ref(), hidden, only_first_rows);
+            let layer = LayerAt {
+                layer,
+                attention: layer.attention.of(skill.experts),
+                positions: positions.get(index),
+                adapter,
+                only_first_rows,
+            };
+            hidden = transformer_layer(backend, config, &layer, hidden);
+            if let (Some(convolution), Some(convolved)) = (convolution, &convolved) {
+                hidden = backend.layer_norm(&hidden, Some(convolved), &convolution.norm, None);
+            }
         }
         let pooled = backend.pool(&hidden, pooling, normalize);
         drop(hidden);
         let result = match readout {
             Readout::Vectors => pooled,
-            Readout::Logits(head) => logits(backend, bert, head, pooled),
+            Readout::Logits(head) => logits(backend, config, network, head, pooled),
             Readout::LargestLogits(head, count) => {
-                let logits = logits(backend, bert, head, pooled);
+                let logits = logits(backend, config, network, head, pooled);
                 backend.top_k(&logits, head.outputs, *count)
             }
         };
@@ -96,15 +136,17 @@ impl<B: Backend> Encoder<B> {
     }
 }
 
-/// A head's layers, behind the pooler where it reads that: `BertForSequenceClassification`, and `PredictionHead` of
+/// A head's layers, behind the pooler where it reads that: `BertForSequenceClassification` and its kin, and `PredictionHead` of
 /// adapters' `heads/base.py`.
 fn logits<B: Backend>(
     backend: &mut B,
-    bert: &Bert<B::Matrix, B::Vector>,
+    config: &Config,
+    network: &Network<B::Matrix, B::Vector>,
     head: &HeadOn<B>,
     vectors: B::Rows,
 ) -> B::Rows {
-    let pooler = bert.pooler.iter().filter(|_| head.pooler).map(|pooler| (pooler, Activation::Tanh));
+    let pooler =
+        network.pooler.iter().filter(|_| head.pooler).map(|pooler| (pooler, config.pooler_activation));
     let layers = head.layers.iter().map(|(dense, activation)| (dense, *activation));
     pooler.chain(layers).fold(vectors, |rows, (dense, activation)| {
         backend.linear(&rows, dense, Outputs::All, activation, None)
@@ -132,18 +174,27 @@ impl<'a, B: Backend> LayerAdapter<'a, B> {
     }
 }
 
+/// A layer as one batch meets it.
+struct LayerAt<'a, B: Backend> {
+    layer: &'a LayerOn<B>,
+    attention: &'a Attention<B::Matrix, B::Vector>,
+    positions: Option<&'a B::Positions>,
+    adapter: Option<LayerAdapter<'a, B>>,
+    /// Whether nobody reads more than the first row of each document.
+    only_first_rows: bool,
+}
+
 /// `x` → attention block → feed-forward block.
 fn transformer_layer<B: Backend>(
     backend: &mut B,
     config: &Config,
-    layer: &LayerOn<B>,
-    adapter: Option<&LayerAdapter<'_, B>>,
+    at: &LayerAt<'_, B>,
     hidden: B::Rows,
-    only_first_rows: bool,
 ) -> B::Rows {
     let (width, heads, head_size) = (config.hidden_size, config.attention_heads, config.head_size());
-    let projections = &layer.query_key_value;
-    let (input, context) = if only_first_rows {
+    let LayerAt { layer, attention, positions, adapter, only_first_rows } = at;
+    let (projections, adapter) = (&attention.query_key_value, adapter.as_ref());
+    let (input, context) = if *only_first_rows {
         let first = backend.first_rows(&hidden);
         let queries =
             backend.linear(&first, projections, Outputs::Range(0, width), Activation::Identity, None);
@@ -155,17 +206,17 @@ fn transformer_layer<B: Backend>(
             None,
         );
         let columns = AttentionColumns { query: 0, key: 0, value: width };
-        (first, backend.attention(&queries, &keys_values, columns, heads, head_size))
+        (first, backend.attention(&queries, &keys_values, columns, heads, head_size, *positions))
     } else {
         let all = backend.linear(&hidden, projections, Outputs::All, Activation::Identity, None);
         let columns = AttentionColumns { query: 0, key: width, value: 2 * width };
-        (hidden, backend.attention(&all, &all, columns, heads, head_size))
+        (hidden, backend.attention(&all, &all, columns, heads, head_size, *positions))
     };
 
     let attended = output_block(
         backend,
         &context,
-        &layer.attention_output,
+        &attention.output,
         &input,
         &layer.attention_norm,
         adapter.and_then(LayerAdapter::attention),
@@ -179,6 +230,14 @@ fn transformer_layer<B: Backend>(
         &layer.output_norm,
         adapter.and_then(LayerAdapter::output),
     )
+}
+
+/// `act(conv1d(x))` over the tokens of each document: `ConvLayer` of DeBERTa.
+fn convolve<B: Backend>(backend: &mut B, config: &Config, dense: &DenseOn<B>, hidden: &B::Rows) -> B::Rows {
+    let (taps, activation) =
+        config.convolution.map_or((1, Activation::Identity), |of| (of.taps, of.activation));
+    let neighbours = backend.neighbours(hidden, taps);
+    backend.linear(&neighbours, dense, Outputs::All, activation, None)
 }
 
 /// `BertSelfOutput` and `BertOutput`: a dense layer, an adapter where there is one, the residual connection and

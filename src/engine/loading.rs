@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::encoder::{AdapterOn, Encoder, HeadOn, Output, Readout};
-use super::{Backend, MatrixShape, merged_parts};
+use super::encoder::{AdapterOn, Encoder, HeadOn, Output, Readout, Skill};
+use super::{Backend, MatrixShape, PositionWeights, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
 use crate::model::head::{HeadConfig, HeadWeights, LayerWeights, unless_refused};
+use crate::model::network::Extent;
 use crate::model::{
-    Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert,
+    Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, network,
 };
 use crate::text::Batch;
 use crate::weights::format::GROUP;
@@ -43,10 +44,22 @@ pub async fn open_weights<F: Folder>(
     Err(Error::FileMissing { folder: folder.name().to_owned(), file: file.to_owned(), hint })
 }
 
+/// Opens the weights of a model: those of the usual names, or of the one that is given.
+pub async fn open_model<F: Folder>(folder: &F, weights: Option<&str>) -> Result<Checkpoint<F::File>> {
+    let Some(file) = weights else {
+        return open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, network::canonical_name).await;
+    };
+    Checkpoint::open(folder, file, network::canonical_name).await?.ok_or_else(|| Error::FileMissing {
+        folder: folder.name().to_owned(),
+        file: file.to_owned(),
+        hint: "It was named as the file of the weights.".to_owned(),
+    })
+}
+
 /// What a model takes of its file.
 pub struct Needed {
-    /// Whether the pooler is there, or has to be.
-    pub pooler: bool,
+    /// What there is of the network.
+    pub extent: Extent,
     /// The head that is a part of the model, or why it cannot be run.
     pub head: Option<Result<HeadConfig>>,
     /// Every tensor, the head's at the end.
@@ -56,8 +69,8 @@ pub struct Needed {
 impl Needed {
     /// Checks that all of it is there.
     pub fn of<F: File>(config: &Config, checkpoint: &Checkpoint<F>) -> Result<Self> {
-        let pooler = bert::has_pooler(checkpoint) || config.classifier.is_some();
-        let mut tensors = bert::tensors(config, pooler);
+        let extent = Extent::of(config, checkpoint)?;
+        let mut tensors = network::tensors(config, &extent);
         checkpoint.require(&tensors)?;
         let head = config
             .classifier
@@ -70,7 +83,7 @@ impl Needed {
             checkpoint.require(&head.tensors())?;
             tensors.extend(head.tensors());
         }
-        Ok(Self { pooler, head, tensors })
+        Ok(Self { extent, head, tensors })
     }
 }
 
@@ -93,35 +106,43 @@ impl<B: Backend> Encoder<B> {
         let small =
             Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
         let mut shapes = Shapes { format, found: BTreeSet::new() };
-        let pooler = config.classifier.is_some();
-        bert::describe(config, pooler).map(&mut shapes)?;
+        let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
+        network::describe(config, &extent).map(&mut shapes)?;
         backend.prepare(&shapes.found.into_iter().collect::<Vec<_>>()).await?;
         if !B::COMPILES {
             return Ok(backend);
         }
-        let bert = bert::describe(&small, pooler).map(&mut Nothing { backend: &mut backend, format })?;
-        let mut rehearsal = Self { config: small, bert, fingerprint: String::new(), backend };
+        let network =
+            network::describe(&small, &extent).map(&mut Nothing { backend: &mut backend, format })?;
+        let positions = match &small.relative {
+            Some(relative) => {
+                let nothing = PositionWeights::zeros(&small, relative);
+                (0..small.layers).map(|_| backend.positions(&nothing)).collect::<Result<_>>()?
+            }
+            None => Vec::new(),
+        };
+        let mut rehearsal =
+            Self { config: small, extent, network, positions, fingerprint: String::new(), backend };
         for length in REHEARSED {
             let mut batch = Batch::new();
             batch.push(&vec![0; length]);
             // Nobody waits for the result.
-            drop(rehearsal.encode(&batch, None, output, &Readout::Vectors)?);
+            drop(rehearsal.encode(&batch, Skill::default(), output, &Readout::Vectors)?);
         }
         Ok(rehearsal.backend)
     }
 
-    /// Reads a network of the given sizes from a folder onto a device, tensor by tensor in the order of the file, so
+    /// Reads a network of the given sizes from a file onto a device, tensor by tensor in the order of the file, so
     /// that a file can stream in, and with it the head that is a part of the model, where there is one, or why it cannot be
     /// run. `on_tensor` is told `(tensors done, tensors)`, and may stop the load.
-    pub async fn load<F: Folder>(
-        folder: &F,
+    pub async fn load<F: File>(
+        checkpoint: &Checkpoint<F>,
         config: Config,
         format: Format,
         mut backend: B,
         mut on_tensor: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<(Self, Option<Result<(HeadConfig, HeadWeights)>>)> {
-        let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        let Needed { pooler, head, .. } = Needed::of(&config, &checkpoint)?;
+        let Needed { extent, head, .. } = Needed::of(&config, checkpoint)?;
         let mut uploads = Uploads {
             backend: &mut backend,
             format,
@@ -131,7 +152,7 @@ impl<B: Backend> Encoder<B> {
             kept: HashMap::new(),
             fingerprint: Sha256::new(),
         };
-        let bert = bert::describe(&config, pooler).map(&mut Allocation(&mut uploads))?;
+        let network = network::describe(&config, &extent).map(&mut Allocation(&mut uploads))?;
         for tensor in head.iter().flatten().flat_map(HeadConfig::tensors) {
             uploads.destinations.insert(tensor.name, Destination::Kept);
         }
@@ -140,10 +161,10 @@ impl<B: Backend> Encoder<B> {
         let tensors: Vec<&str> = tensors.collect();
         for (done, tensor) in tensors.into_iter().enumerate() {
             on_tensor(done, total)?;
-            uploads.carry(&checkpoint, tensor).await?;
+            uploads.carry(checkpoint, tensor).await?;
         }
         on_tensor(total, total)?;
-        let bert = bert.map(&mut uploads)?;
+        let network = network.map(&mut uploads)?;
         let Uploads { mut kept, fingerprint, .. } = uploads;
         let fingerprint = hexadecimal(&fingerprint);
         backend.loaded().await?;
@@ -153,12 +174,14 @@ impl<B: Backend> Encoder<B> {
             let weights = head.weights(|name| kept.remove(name).ok_or_else(|| lost(name)))?;
             Ok((head, weights))
         });
-        Ok((Self { config, bert, fingerprint, backend }, head))
+        let mut encoder = Self { config, extent, network, positions: Vec::new(), fingerprint, backend };
+        encoder.project_positions().await?;
+        Ok((encoder, head))
     }
 
     /// Puts a head beside the network. Rows and columns are filled up with zeros to what kernels multiply by.
     pub async fn load_head(&mut self, head: &str, weights: &HeadWeights) -> Result<HeadOn<B>> {
-        if weights.pooler && self.bert.pooler.is_none() {
+        if weights.pooler && self.network.pooler.is_none() {
             return Err(Error::UnsupportedHead {
                 head: head.to_owned(),
                 problem: "it reads the output of the model's pooler, and the weights of this model have none"
@@ -300,7 +323,7 @@ impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Nothing<'_, B> {
     type Vector = B::Vector;
 
     fn matrix(&mut self, spec: MatrixSpec) -> Result<B::Matrix> {
-        self.backend.matrix(&parts(&spec, self.format), spec.columns(), spec.layout)
+        self.backend.matrix(&parts(&spec, self.format), spec.columns, spec.layout)
     }
 
     fn vector(&mut self, spec: VectorSpec) -> Result<B::Vector> {
@@ -320,7 +343,7 @@ impl Mapping<MatrixSpec, VectorSpec> for Shapes {
 
     fn matrix(&mut self, spec: MatrixSpec) -> Result<()> {
         if spec.layout == Layout::Linear {
-            let inputs = spec.columns();
+            let inputs = spec.columns;
             let shape =
                 |(rows, format): (Range<usize>, Format)| MatrixShape { outputs: rows.len(), inputs, format };
             self.found.extend(merged_parts(parts(&spec, self.format)).into_iter().map(shape));
@@ -335,6 +358,9 @@ impl Mapping<MatrixSpec, VectorSpec> for Shapes {
 
 /// The rows and the formats of a matrix's parts.
 fn parts(spec: &MatrixSpec, format: Format) -> Vec<(usize, Format)> {
+    if spec.parts.is_empty() {
+        return vec![(spec.rows, Format::F32)];
+    }
     spec.parts.iter().map(|part| (part.matrix_shape()[0], part.format(format))).collect()
 }
 
@@ -348,7 +374,7 @@ impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
     fn matrix(&mut self, spec: MatrixSpec) -> Result<usize> {
         let Uploads { backend, format, matrices, destinations, .. } = &mut *self.0;
         let parts = parts(&spec, *format);
-        let matrix = backend.matrix(&parts, spec.columns(), spec.layout)?;
+        let matrix = backend.matrix(&parts, spec.columns, spec.layout)?;
         let index = matrices.len();
         let mut first_row = 0;
         for (part, &(rows, format)) in spec.parts.iter().zip(&parts) {
@@ -361,7 +387,8 @@ impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
         }
         let waiting = spec.added_row.map(|added| {
             destinations.insert(added.name, Destination::AddedRow { matrix: index });
-            (Vec::new(), Vec::new())
+            let zeros = if spec.parts.is_empty() { spec.rows * spec.columns } else { 0 };
+            (vec![0.0; zeros], Vec::new())
         });
         matrices.push(Some(MatrixUpload { matrix, waiting }));
         Ok(index)

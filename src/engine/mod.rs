@@ -2,12 +2,14 @@
 //!
 //! The forward pass is written once, in [`encoder`], over the small [`Backend`] trait. [`gpu`] records WGSL kernels
 //! through wgpu, and [`cpu`] those of the crate `specter-web-kernels`; [`reference`](mod@reference) is the same in plain
-//! loops, the oracle that every kernel is checked against. [`loading`] carries weights from a checkpoint to a backend.
+//! loops, the oracle that every kernel is checked against. [`loading`] carries weights from a checkpoint to a backend, and
+//! [`positions`] computes there, once, what relative positions project to.
 
 pub mod cpu;
 pub mod encoder;
 pub mod gpu;
 pub mod loading;
+pub mod positions;
 pub mod reference;
 
 use std::ops::Range;
@@ -18,12 +20,13 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
-use crate::model::bert::Embeddings;
+use crate::model::network::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
 use crate::weights::{Block, Format};
 
 pub use encoder::Encoder;
+pub use positions::PositionWeights;
 
 /// What the rows of an activation stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +111,8 @@ pub trait Backend {
     type Vector;
     /// The two dense layers of an adapter's bottleneck on the device.
     type Bottleneck;
+    /// What relative positions project to in one layer, on the device.
+    type Positions;
     /// Rows of activations; cheap to clone, given back to the device when the last clone is dropped.
     type Rows: Clone;
     /// Results on their way.
@@ -135,12 +140,14 @@ pub trait Backend {
     fn widest_bottleneck(&self) -> usize;
     /// The dense layers of a bottleneck.
     fn bottleneck_weights(&mut self, weights: &BottleneckWeights) -> Result<Self::Bottleneck>;
+    /// What relative positions project to in one layer.
+    fn positions(&mut self, weights: &PositionWeights) -> Result<Self::Positions>;
     /// Waits until all that was handed over has arrived, and says whether it has.
     async fn loaded(&mut self) -> Result<()>;
 
     /// Starts a batch. `readout` is the width of its widest rows of documents, where those are wider than the network's.
     fn begin(&mut self, batch: &Batch, readout: usize) -> Result<()>;
-    /// `LN(word[id] + position[p])`: `(T, H)`.
+    /// `LN(word[id] + position[p])`, as far as there are positions and a normalization: `(T, H)`.
     fn embedding(&mut self, embeddings: &Embeddings<Self::Matrix, Self::Vector>) -> Self::Rows;
     /// `activation(x Wᵀ + b) + residual` for a range of the outputs.
     fn linear(
@@ -152,7 +159,9 @@ pub trait Backend {
         residual: Option<&Self::Rows>,
     ) -> Self::Rows;
     /// `softmax(Q Kᵀ / √head_size) V` for each head, each row over the tokens of its own document. Query rows are
-    /// tokens, or one a document; keys and values are always rows of tokens.
+    /// tokens, or one a document (that of its first token); keys and values are always rows of tokens. Where attention sees
+    /// relative positions, scores are `(Q Kᵀ + Q Pkᵀ + K Pqᵀ) · scale`, each pair of tokens with the rows of `P` that belong to
+    /// how far they are apart.
     fn attention(
         &mut self,
         queries: &Self::Rows,
@@ -160,7 +169,11 @@ pub trait Backend {
         columns: AttentionColumns,
         heads: usize,
         head_size: usize,
+        positions: Option<&Self::Positions>,
     ) -> Self::Rows;
+    /// The values of each token and its neighbours, as a convolution over an odd number of tokens reads them, with zeros beyond
+    /// the ends of a document: `(T, H · taps)`, all taps of a column together.
+    fn neighbours(&mut self, input: &Self::Rows, taps: usize) -> Self::Rows;
     /// `LN(x + before) + after`.
     fn layer_norm(
         &mut self,

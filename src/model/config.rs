@@ -5,14 +5,37 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Activation;
+use super::deberta::{ConvolutionConfig, DebertaFile, RelativeAttention};
 use super::head::Classifier;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_json};
 use crate::weights::format::GROUP;
 
-/// The sizes of a BERT encoder, checked to be ones that the kernels can run.
+/// What a network is made of, and how it calls that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// BERT.
+    Bert,
+    /// DeBERTa of the second kind; those called the third are of it, too.
+    DebertaV2,
+}
+
+impl Architecture {
+    /// The name in `config.json` and in `info()`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::DebertaV2 => "deberta-v2",
+        }
+    }
+}
+
+/// The sizes of an encoder, checked to be ones that the kernels can run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// What it is made of.
+    pub architecture: Architecture,
     /// Width of a token's vector, `H`.
     pub hidden_size: usize,
     /// Number of transformer layers.
@@ -27,12 +50,22 @@ pub struct Config {
     pub layer_norm_epsilon: f32,
     /// The longest sequence that has positions.
     pub positions: usize,
+    /// Whether there are embeddings of positions.
+    pub absolute_positions: bool,
+    /// How attention sees relative positions, where it does.
+    pub relative: Option<RelativeAttention>,
+    /// The convolution beside the first layer, where there is one.
+    pub convolution: Option<ConvolutionConfig>,
     /// Rows of the word embedding table.
     pub vocabulary_size: usize,
     /// Rows of the token type table; may be 0.
     pub token_types: usize,
+    /// Of the pooler's outputs.
+    pub pooler_activation: Activation,
     /// The classifier on top of it, where the model is one.
     pub classifier: Option<Classifier>,
+    /// The names of the sets of experts, in order, where the file says them.
+    pub experts: Option<Vec<String>>,
 }
 
 /// The keys of `config.json` that matter here; the rest is tolerated.
@@ -54,13 +87,14 @@ struct ConfigFile {
     add_cross_attention: Option<bool>,
     id2label: Option<serde_json::Value>,
     problem_type: Option<String>,
+    experts: Option<Vec<String>>,
 }
 
 /// The widest head that the attention kernel keeps in registers.
 const MAX_HEAD_SIZE: usize = 128;
 
 /// A dispatch has at most this many workgroups along an axis, and some kernels take one a token.
-const MAX_POSITIONS: usize = 65_535;
+pub(super) const MAX_POSITIONS: usize = 65_535;
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -74,25 +108,36 @@ impl Config {
                     .to_owned(),
         })?;
         let name = format!("{}/config.json", folder.name());
-        file.check_architecture()?;
+        let architecture = file.architecture()?;
+        let deberta: Option<DebertaFile> = match architecture {
+            Architecture::Bert => None,
+            Architecture::DebertaV2 => read_json(folder, "config.json").await?,
+        };
+        let positions = file.max_position_embeddings.unwrap_or(512);
 
         let missing = |key: &str| Error::corrupt(&name, format!("it has no {key}"));
-        let activation = file.hidden_act.as_deref().unwrap_or("gelu");
         let config = Self {
+            architecture,
             hidden_size: file.hidden_size.ok_or_else(|| missing("hidden_size"))?,
             layers: file.num_hidden_layers.ok_or_else(|| missing("num_hidden_layers"))?,
             attention_heads: file.num_attention_heads.ok_or_else(|| missing("num_attention_heads"))?,
             intermediate_size: file.intermediate_size.ok_or_else(|| missing("intermediate_size"))?,
-            activation: Activation::from_name(activation).ok_or_else(|| {
-                Error::unsupported(format!("hidden_act is {activation:?}; known are {}", Activation::NAMES))
-            })?,
-            layer_norm_epsilon: file.layer_norm_eps.unwrap_or(1e-12),
-            positions: file.max_position_embeddings.unwrap_or(512),
+            activation: activation("hidden_act", file.hidden_act.as_deref(), Activation::Gelu)?,
+            layer_norm_epsilon: file.layer_norm_eps.unwrap_or(if deberta.is_some() { 1e-7 } else { 1e-12 }),
+            positions,
+            absolute_positions: deberta.as_ref().is_none_or(DebertaFile::absolute_positions),
+            relative: deberta.as_ref().map_or(Ok(None), |file| file.relative_attention(positions))?,
+            convolution: deberta.as_ref().map_or(Ok(None), DebertaFile::convolution)?,
             vocabulary_size: file.vocab_size.ok_or_else(|| missing("vocab_size"))?,
-            token_types: file.type_vocab_size.unwrap_or(2),
+            token_types: file.type_vocab_size.unwrap_or(if deberta.is_some() { 0 } else { 2 }),
+            pooler_activation: deberta
+                .as_ref()
+                .map_or(Ok(Activation::Tanh), DebertaFile::pooler_activation)?,
             classifier: file.classifier().map_err(|problem| Error::corrupt(&name, problem))?,
+            experts: file.experts.clone(),
         };
         config.check_sizes()?;
+        deberta.map_or(Ok(()), |file| file.check_sizes(&config))?;
         Ok(config)
     }
 
@@ -145,7 +190,8 @@ impl Config {
 impl ConfigFile {
     fn classifier(&self) -> Result<Option<Classifier>, String> {
         let architecture = self.architectures.as_ref().and_then(|names| names.first());
-        if architecture.is_none_or(|name| name != "BertForSequenceClassification") {
+        let classifiers = ["BertForSequenceClassification", "DebertaV2ForSequenceClassification"];
+        if architecture.is_none_or(|name| !classifiers.contains(&name.as_str())) {
             return Ok(None);
         }
         let mut names = BTreeMap::new();
@@ -158,27 +204,46 @@ impl ConfigFile {
         Ok(Some(Classifier { names, problem_type: self.problem_type.clone() }))
     }
 
-    fn check_architecture(&self) -> Result<()> {
+    fn architecture(&self) -> Result<Architecture> {
         let architecture = self.architectures.as_ref().and_then(|names| names.first());
         // Checkpoints of 2019 have no model_type.
-        let is_bert = match self.model_type.as_deref() {
-            Some(model_type) => model_type == "bert",
-            None => architecture.is_none_or(|name| name.starts_with("Bert")),
+        let found = match self.model_type.as_deref() {
+            Some("bert") => Some(Architecture::Bert),
+            Some("deberta-v2") => Some(Architecture::DebertaV2),
+            Some(_) => None,
+            None => match architecture.map(String::as_str) {
+                Some(name) if name.starts_with("DebertaV2") => Some(Architecture::DebertaV2),
+                Some(name) if !name.starts_with("Bert") => None,
+                _ => Some(Architecture::Bert),
+            },
         };
-        if !is_bert {
+        let Some(found) = found else {
             let found = self.model_type.as_deref().or(architecture.map(String::as_str)).unwrap_or("unknown");
-            return Err(Error::unsupported(format!(
-                "its architecture is {found:?}; this version runs BERT encoders (SPECTER2, SciBERT, MiniLM…)"
-            )));
-        }
+            let runs = "BERT (SPECTER2, SciBERT, SciMult, MiniLM…) and DeBERTa-v2 (SemCSE) encoders";
+            return Err(Error::unsupported(if found == "deberta" || found.starts_with("DebertaM") {
+                format!(
+                    "it is a DeBERTa of the first version ({found}), whose attention and tokenizer are others; this \
+                     version runs {runs}"
+                )
+            } else {
+                format!("its architecture is {found:?}; this version runs {runs}")
+            }));
+        };
         if self.is_decoder == Some(true) || self.add_cross_attention == Some(true) {
             return Err(Error::unsupported("it is a decoder; encoders are run"));
         }
         match self.position_embedding_type.as_deref() {
-            None | Some("absolute") => Ok(()),
+            None | Some("absolute") => Ok(found),
             Some(other) => Err(Error::unsupported(format!(
                 "position_embedding_type is {other:?}; only \"absolute\" is run"
             ))),
         }
     }
+}
+
+/// An activation by the name that a key gives it.
+pub(super) fn activation(key: &str, name: Option<&str>, default: Activation) -> Result<Activation> {
+    let Some(name) = name else { return Ok(default) };
+    Activation::from_name(name)
+        .ok_or_else(|| Error::unsupported(format!("{key} is {name:?}; known are {}", Activation::NAMES)))
 }

@@ -415,6 +415,9 @@ pub struct HeadInput {
     pub dtype: String,
     /// The adapter, where there is one.
     pub adapter: Option<AdapterInput>,
+    /// The number of the set of experts, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experts: Option<usize>,
     /// Which rows make the vector: `cls`, `mean`.
     pub pooling: String,
     /// Whether it is scaled to length 1.

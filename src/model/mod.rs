@@ -2,24 +2,27 @@
 //!
 //! A network is generic over what a matrix and a vector are, because that is the engine's business: first each of them
 //! is a [`MatrixSpec`] or a [`VectorSpec`], which says what it is made of, and an engine maps them to what it keeps.
-//! [`bert`] and [`adapter`] mirror the published module names.
+//! [`network`] is what every encoder is made of; `bert`, [`deberta`] and [`adapter`] mirror the published module names.
 
 pub mod activation;
 pub mod adapter;
-pub mod bert;
+mod bert;
 pub mod config;
+pub mod deberta;
 pub mod files;
 pub mod head;
+pub mod network;
 pub mod pooling;
+pub mod training;
 
 use crate::error::Result;
 use crate::weights::TensorSpec;
 
 pub use activation::Activation;
 pub use adapter::{Adapter, AdapterConfig};
-pub use bert::Bert;
 pub use config::Config;
 pub use head::Head;
+pub use network::Network;
 pub use pooling::Pooling;
 
 /// How a matrix will be read.
@@ -29,14 +32,20 @@ pub enum Layout {
     Linear,
     /// Multiplied by likewise, but only ever with one row a document.
     Head,
-    /// Looked up row by row, as an embedding table.
+    /// Looked up row by row, as the embeddings of words. A device that cannot bind all of them at once keeps them in parts.
     Table,
+    /// Looked up row by row beside a table, as the embeddings of positions.
+    Positions,
 }
 
 /// What a matrix of a network is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatrixSpec {
-    /// Matrices of the file, stacked on top of each other in this order.
+    /// Of all parts.
+    pub rows: usize,
+    /// Of each part.
+    pub columns: usize,
+    /// Matrices of the file, stacked on top of each other in this order; none where all rows are zeros.
     pub parts: Vec<TensorSpec>,
     /// How it will be read.
     pub layout: Layout,
@@ -49,14 +58,6 @@ pub struct MatrixSpec {
 pub struct VectorSpec {
     /// The vectors.
     pub parts: Vec<TensorSpec>,
-}
-
-impl MatrixSpec {
-    /// Its columns, which are those of every part.
-    #[must_use]
-    pub fn columns(&self) -> usize {
-        self.parts.first().map_or(0, |part| part.matrix_shape()[1])
-    }
 }
 
 /// What becomes of the matrices and the vectors of a network.

@@ -1,9 +1,10 @@
 //! How token vectors become a document's vector, as the model's files say it.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::folder::{Folder, read_json};
+use crate::folder::{Folder, MemoryFolder, read_json};
 
 /// Which token rows make the document's vector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -88,6 +89,21 @@ impl PoolingDefaults {
             }
         }
         Ok(defaults)
+    }
+
+    /// Writes the files that say so, as sentence-transformers does.
+    pub fn write(self, folder: &mut MemoryFolder) {
+        let kind = |name: &str| format!("sentence_transformers.models.{name}");
+        let mut modules = vec![
+            json!({ "idx": 0, "name": "0", "path": "", "type": kind("Transformer") }),
+            json!({ "idx": 1, "name": "1", "path": "1_Pooling", "type": kind("Pooling") }),
+        ];
+        if self.normalize {
+            modules.push(json!({ "idx": 2, "name": "2", "path": "2_Normalize", "type": kind("Normalize") }));
+        }
+        folder.insert("modules.json", format!("{:#}\n", Value::from(modules)).into_bytes());
+        let pooling = json!({ "pooling_mode": self.pooling.name() });
+        folder.insert("1_Pooling/config.json", format!("{pooling:#}\n").into_bytes());
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::specter::{Parts, Pipeline, Route, Specter};
+use super::specter::{Parts, Pipeline, Specter};
+use super::way::Way;
 use crate::engine::Backend;
-use crate::engine::encoder::{AdapterOn, HeadOn, Output, Readout};
+use crate::engine::encoder::{AdapterOn, HeadOn, Readout};
 use crate::engine::loading::open_head;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, MemoryFolder};
@@ -15,7 +16,7 @@ use crate::model::head::{
     AdapterInput, Function, HeadConfig, HeadInput, HeadWeights, LayerWeights, SavedHead, check_labels,
 };
 use crate::model::{Activation, Pooling, files};
-use crate::text::Document;
+use crate::text::{Document, Template};
 
 /// The name of the head that is a part of a model.
 pub const OWN_HEAD: &str = "classifier";
@@ -33,10 +34,44 @@ pub struct LoadedHead<B: Backend> {
     pub labels: Vec<String>,
     /// What becomes of its logits.
     pub function: Function,
-    /// The adapter whose vectors it reads.
-    pub adapter: Option<String>,
-    pooling: Pooling,
-    normalize: bool,
+    /// How the vectors that it reads are made.
+    pub way: Way,
+}
+
+/// A set of labels that are ranked by their vectors.
+pub(super) struct LabelSet<B: Backend> {
+    vectors: LabelVectors<B>,
+    way: Way,
+}
+
+enum LabelVectors<B: Backend> {
+    /// To be multiplied with: the rows of a head.
+    OnDevice(LoadedHead<B>),
+    /// To be measured how far away they are: `(labels, hidden size)`.
+    OnHost(Vec<f32>),
+}
+
+/// How labels and documents are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Similarity {
+    /// By the inner product of their vectors, which of vectors of length 1 is the cosine.
+    #[default]
+    Product,
+    /// By how far they are apart, with a minus.
+    Euclidean,
+}
+
+impl Similarity {
+    /// The similarity that an option names: `cosine`, `dot`, `euclidean`.
+    pub fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "cosine" | "dot" => Ok(Self::Product),
+            "euclidean" => Ok(Self::Euclidean),
+            other => Err(Error::InvalidOption {
+                problem: format!("similarity is {other:?}; it can be 'cosine', 'dot' or 'euclidean'"),
+            }),
+        }
+    }
 }
 
 /// Where a head comes from.
@@ -50,6 +85,8 @@ pub enum HeadSource<'a, F> {
 /// How a head is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadOptions {
+    /// The name of the task whose vectors it reads, or none.
+    pub task: Option<String>,
     /// The name of a loaded adapter whose vectors it reads; `None`: the one that a saved head names, or none.
     pub adapter: Option<String>,
     /// What becomes of its logits; `None`: what its files say.
@@ -74,7 +111,9 @@ pub struct ClassifyOptions {
 /// How labels are ranked by their meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankOptions {
-    /// The name of a loaded adapter for the documents, or none.
+    /// The name of a task for the documents, or none.
+    pub task: Option<String>,
+    /// The name of a loaded adapter for the documents, or none. A task names its own.
     pub adapter: Option<String>,
     /// `None`: as the labels' vectors were made.
     pub pooling: Option<Pooling>,
@@ -102,23 +141,33 @@ impl<B: Backend> Specter<B> {
         source: HeadSource<'_, F>,
         options: HeadOptions,
     ) -> Result<()> {
-        self.check_adapter(options.adapter.as_deref())?;
+        let way = match (&options.task, &options.adapter) {
+            // A saved head knows its way.
+            (None, None) => None,
+            (task, adapter) => Some(self.way(task.as_deref(), adapter.as_deref())?),
+        };
         let mut head = match source {
             HeadSource::Folder(folder) => {
                 let small = files::of_a_part(folder).await?;
-                self.read_head(name, folder, &small).await?.ok_or_else(|| Error::FileMissing {
-                    folder: folder.name().to_owned(),
-                    file: HeadConfig::FILE.to_owned(),
-                    hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
-                })?
+                let mut head =
+                    self.read_head(name, folder, &small).await?.ok_or_else(|| Error::FileMissing {
+                        folder: folder.name().to_owned(),
+                        file: HeadConfig::FILE.to_owned(),
+                        hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
+                    })?;
+                let own = head.way;
+                head.way = match way {
+                    Some(way) => Way { adapter: way.adapter, experts: way.experts, ..own },
+                    None => own,
+                };
+                head
             }
             HeadSource::Json(json) => {
                 let saved = SavedHead::from_json(json, name, self.config().hidden_size)?;
-                self.add_saved_head(name, &saved, options.adapter.as_deref()).await?
+                self.add_saved_head(name, &saved, way).await?
             }
         };
         head.function = options.function.unwrap_or(head.function);
-        head.adapter = options.adapter.or(head.adapter);
         self.refused_heads.remove(name);
         self.heads.insert(name.to_owned(), head);
         Ok(())
@@ -149,9 +198,8 @@ impl<B: Backend> Specter<B> {
         on_batch: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Vec<Vec<Score>>> {
         let name = self.chosen_head(options.head.as_deref())?;
-        let Parts { pipeline, adapters, heads, .. } = self.parts();
+        let Parts { pipeline, heads, .. } = self.parts();
         let head = heads.get(&name).ok_or_else(|| Error::internal(format!("{name} has gone")))?;
-        let adapter = head.adapter.as_ref().and_then(|name| adapters.get(name));
         let function = options.function.unwrap_or(head.function);
         let general = options.threshold.unwrap_or(match function {
             Function::Sigmoid => SIGMOID_THRESHOLD,
@@ -168,8 +216,7 @@ impl<B: Backend> Specter<B> {
             *own = *threshold;
         }
         let top_k = options.top_k.unwrap_or(head.labels.len());
-        let output = head.output();
-        let scores = head.score(pipeline, adapter, output, function, top_k, documents, on_batch).await?;
+        let scores = head.score(pipeline, &head.way, function, top_k, documents, on_batch).await?;
         Ok(scores
             .into_iter()
             .map(|mut scores| {
@@ -179,14 +226,15 @@ impl<B: Backend> Specter<B> {
             .collect())
     }
 
-    /// Puts a set of labels on the device under a number: names, and a vector for each, `(labels, hidden size)`, as
-    /// `input` made them.
+    /// Keeps a set of labels under a number: names, and a vector for each, `(labels, hidden size)`, as `input` made them.
+    /// Those to be multiplied with go on the device.
     pub async fn load_labels(
         &mut self,
         number: u32,
         labels: Vec<String>,
         vectors: Vec<f32>,
         input: &HeadInput,
+        similarity: Similarity,
     ) -> Result<()> {
         let hidden = self.config().hidden_size;
         let refuse = |problem: String| Error::InvalidInput { problem };
@@ -214,23 +262,29 @@ impl<B: Backend> Specter<B> {
                 self.name()
             )));
         }
-        let layer = LayerWeights {
-            inputs: hidden,
-            weight: vectors,
-            bias: vec![0.0; labels.len()],
-            activation: Activation::Identity,
-        };
-        let weights = HeadWeights { pooler: false, layers: vec![layer] };
-        let network = self.encoder.load_head("labels", &weights).await?;
-        let set = LoadedHead {
-            network,
-            labels,
-            function: Function::None,
+        let way = Way {
             adapter: None,
+            experts: None,
+            template: self.template().clone(),
             pooling: input.pooling()?,
             normalize: input.normalize,
         };
-        self.label_sets.insert(number, set);
+        let vectors = match similarity {
+            Similarity::Euclidean => LabelVectors::OnHost(vectors),
+            Similarity::Product => {
+                let layer = LayerWeights {
+                    inputs: hidden,
+                    weight: vectors,
+                    bias: vec![0.0; labels.len()],
+                    activation: Activation::Identity,
+                };
+                let weights = HeadWeights { pooler: false, layers: vec![layer] };
+                let network = self.encoder.load_head("labels", &weights).await?;
+                let function = Function::None;
+                LabelVectors::OnDevice(LoadedHead { network, labels, function, way: way.clone() })
+            }
+        };
+        self.label_sets.insert(number, LabelSet { vectors, way });
         Ok(())
     }
 
@@ -239,7 +293,7 @@ impl<B: Backend> Specter<B> {
         self.label_sets.remove(&number);
     }
 
-    /// Ranks the labels of a set for documents, in order, by the inner product of their vectors. `on_batch` as in
+    /// Ranks the labels of a set for documents, in order, by how their vectors compare. `on_batch` as in
     /// [`Specter::embed`].
     pub async fn rank_labels(
         &mut self,
@@ -248,47 +302,58 @@ impl<B: Backend> Specter<B> {
         options: &RankOptions,
         on_batch: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Vec<Vec<Score>>> {
-        self.check_adapter(options.adapter.as_deref())?;
-        let Parts { pipeline, adapters, label_sets, .. } = self.parts();
-        let Some(set) = label_sets.get(&number) else {
+        let way = self.way(options.task.as_deref(), options.adapter.as_deref())?;
+        let hidden = self.config().hidden_size;
+        let Parts { pipeline, label_sets, .. } = self.parts();
+        let Some(LabelSet { vectors, way: of_labels }) = label_sets.get(&number) else {
             return Err(Error::internal(format!("there is no set of labels {number}")));
         };
-        let output = Output {
-            pooling: options.pooling.unwrap_or(set.pooling),
-            normalize: options.normalize.unwrap_or(set.normalize),
-            layers: usize::MAX,
+        let way = Way {
+            pooling: options.pooling.unwrap_or(of_labels.pooling),
+            normalize: options.normalize.unwrap_or(of_labels.normalize),
+            ..way
         };
-        let adapter = options.adapter.as_ref().and_then(|name| adapters.get(name));
-        set.score(pipeline, adapter, output, Function::None, options.top_k, documents, on_batch).await
+        match vectors {
+            LabelVectors::OnDevice(head) => {
+                head.score(pipeline, &way, Function::None, options.top_k, documents, on_batch).await
+            }
+            LabelVectors::OnHost(labels) => {
+                let mut scored = Vec::with_capacity(documents.len());
+                let collect = |rows: &[f32], _| {
+                    for vector in rows.chunks_exact(hidden) {
+                        let distances: Vec<f32> =
+                            labels.chunks_exact(hidden).map(|label| -distance(vector, label)).collect();
+                        let count = distances.len();
+                        scored.push(best_of(&distances, count, Function::None, options.top_k));
+                    }
+                };
+                pipeline.run(documents, &way, usize::MAX, Readout::Vectors, on_batch, collect).await?;
+                Ok(scored)
+            }
+        }
     }
 
-    /// What makes the vectors of a call, for whoever keeps them.
-    pub fn input(
-        &self,
-        adapter: Option<&str>,
-        pooling: Option<Pooling>,
-        normalize: Option<bool>,
-    ) -> Result<HeadInput> {
-        let adapter = adapter.map(|name| {
+    /// How vectors are made by a way, for whoever keeps them.
+    pub fn input(&self, way: &Way) -> Result<HeadInput> {
+        let adapter = way.adapter.as_deref().map(|name| {
             let loaded = self.adapters.get(name).ok_or_else(|| self.unknown_adapter(name))?;
             Ok(AdapterInput { name: name.to_owned(), fingerprint: loaded.fingerprint.clone() })
         });
-        let output = self.output(pooling, normalize);
         Ok(HeadInput {
             model: self.name().to_owned(),
             fingerprint: self.fingerprint().to_owned(),
             dtype: self.format().name().to_owned(),
             adapter: adapter.transpose()?,
-            pooling: output.pooling.name().to_owned(),
-            normalize: output.normalize,
-            template: self.template().to_string(),
+            experts: way.experts,
+            pooling: way.pooling.name().to_owned(),
+            normalize: way.normalize,
+            template: way.template.to_string(),
             max_length: self.tokenizer().max_length(),
         })
     }
 
-    /// Refuses vectors that another model has made, or this one in another dtype. Gives the name under which the adapter
-    /// that made them is loaded.
-    fn check_input(&self, head: &str, input: &HeadInput) -> Result<Option<String>> {
+    /// The way that vectors were made by. Refuses those that another model has made, or this one in another dtype.
+    fn way_of(&self, head: &str, input: &HeadInput) -> Result<Way> {
         let refuse = |problem: String| Err(Error::UnsupportedHead { head: head.to_owned(), problem });
         if input.fingerprint != self.fingerprint() {
             return refuse(format!(
@@ -306,7 +371,6 @@ impl<B: Backend> Specter<B> {
                 input.dtype
             ));
         }
-        let template = self.template().to_string();
         if input.max_length != self.tokenizer().max_length() {
             return refuse(format!(
                 "it belongs to texts of up to {} tokens, and this model is loaded for {}; load it with maxLength: {0}",
@@ -314,19 +378,34 @@ impl<B: Backend> Specter<B> {
                 self.tokenizer().max_length()
             ));
         }
-        if input.template != template {
+        let template = Template::new(&input.template)?;
+        if !self.knows_template(&template) {
             return refuse(format!(
-                "it belongs to texts of the form {:?}, and this model is loaded with {template:?}; load it with that \
-                 template",
-                input.template
+                "it belongs to texts of the form {:?}, and this model is loaded with {:?}; load it with that template",
+                input.template,
+                self.template().to_string()
             ));
         }
-        let Some(wanted) = &input.adapter else { return Ok(None) };
+        let sets = self.encoder.extent.experts;
+        if input.experts.map_or(sets > 0, |number| number >= sets) {
+            return refuse(format!(
+                "it belongs to vectors of {}, and this model has {sets} sets of experts",
+                input.experts.map_or("no experts".to_owned(), |number| format!("experts {number}"))
+            ));
+        }
+        let way = Way {
+            adapter: None,
+            experts: input.experts,
+            template,
+            pooling: input.pooling()?,
+            normalize: input.normalize,
+        };
+        let Some(wanted) = &input.adapter else { return Ok(way) };
         let same = |(_, adapter): &(&String, &AdapterOn<B>)| adapter.fingerprint == wanted.fingerprint;
         // Under the same name, where there are several.
         let by_name = self.adapters.get_key_value(&wanted.name).filter(same);
         match by_name.or_else(|| self.adapters.iter().find(same)) {
-            Some((name, _)) => Ok(Some(name.clone())),
+            Some((name, _)) => Ok(Way { adapter: Some(name.clone()), ..way }),
             None => refuse(format!(
                 "it reads the vectors of the adapter {:?} that it was trained with, which is not loaded; load that \
                  adapter first",
@@ -343,7 +422,8 @@ impl<B: Backend> Specter<B> {
         function: Option<Function>,
     ) -> Result<()> {
         let network = self.encoder.load_head(OWN_HEAD, weights).await?;
-        let mut head = LoadedHead::new(network, described);
+        let way = self.way_of_files()?;
+        let mut head = LoadedHead::new(network, described, way);
         head.function = function.unwrap_or(head.function);
         self.heads.insert(OWN_HEAD.to_owned(), head);
         Ok(())
@@ -363,39 +443,40 @@ impl<B: Backend> Specter<B> {
         let checkpoint = open_head(folder).await?;
         let weights = described.read(&checkpoint).await?;
         let network = self.encoder.load_head(name, &weights).await?;
-        Ok(Some(LoadedHead::new(network, described)))
+        let way = self.way_of_files()?;
+        Ok(Some(LoadedHead::new(network, described, way)))
     }
 
-    /// Puts a saved head on the device, for the adapter that the caller names, else for the one that it names itself.
+    /// How a head of published files has its vectors made: it reads the vector of `[CLS]` as it is.
+    fn way_of_files(&self) -> Result<Way> {
+        Ok(Way { pooling: Pooling::Cls, normalize: false, ..self.any_way()? })
+    }
+
+    /// Puts a saved head on the device, for the way that the caller names, else for the one that it names itself.
     pub(super) async fn add_saved_head(
         &mut self,
         name: &str,
         saved: &SavedHead,
-        adapter: Option<&str>,
+        asked: Option<Way>,
     ) -> Result<LoadedHead<B>> {
-        let (adapter, pooling, normalize) = match &saved.input {
+        let way = match &saved.input {
             Some(input) => {
-                let own = self.check_input(name, input)?;
-                if let Some(adapter) = adapter.filter(|&adapter| own.as_deref() != Some(adapter)) {
+                let own = self.way_of(name, input)?;
+                let differs = |asked: &Way| (&asked.adapter, asked.experts) != (&own.adapter, own.experts);
+                if let Some(asked) = asked.filter(differs) {
+                    let asked =
+                        asked.adapter.map_or("this task".to_owned(), |name| format!("the adapter {name:?}"));
                     let problem = format!(
-                        "it was not trained on vectors of the adapter {adapter:?}; leave the adapter out, which the head \
-                         names itself"
+                        "it was not trained on vectors of {asked}; leave that out, which the head names itself"
                     );
                     return Err(Error::UnsupportedHead { head: name.to_owned(), problem });
                 }
-                (own, input.pooling()?, input.normalize)
+                own
             }
-            None => (adapter.map(str::to_owned), self.defaults.pooling, self.defaults.normalize),
+            None => asked.map_or_else(|| self.way(None, None), Ok)?,
         };
         let network = self.encoder.load_head(name, &saved.weights()).await?;
-        Ok(LoadedHead {
-            network,
-            labels: saved.labels.clone(),
-            function: saved.function,
-            adapter,
-            pooling,
-            normalize,
-        })
+        Ok(LoadedHead { network, labels: saved.labels.clone(), function: saved.function, way })
     }
 
     fn chosen_head(&self, name: Option<&str>) -> Result<String> {
@@ -425,14 +506,9 @@ impl<B: Backend> Specter<B> {
 }
 
 impl<B: Backend> LoadedHead<B> {
-    /// A head of published files: it reads the vector of `[CLS]` as it is.
-    fn new(network: HeadOn<B>, described: HeadConfig) -> Self {
+    fn new(network: HeadOn<B>, described: HeadConfig, way: Way) -> Self {
         let HeadConfig { labels, function, .. } = described;
-        Self { network, labels, function, adapter: None, pooling: Pooling::Cls, normalize: false }
-    }
-
-    fn output(&self) -> Output {
-        Output { pooling: self.pooling, normalize: self.normalize, layers: usize::MAX }
+        Self { network, labels, function, way }
     }
 
     /// How many dense layers it has, the model's pooler among them.
@@ -442,12 +518,10 @@ impl<B: Backend> LoadedHead<B> {
     }
 
     /// Runs documents through the model and this head: of each, the best labels, the best first.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the way")]
     async fn score(
         &self,
         pipeline: Pipeline<'_, B>,
-        adapter: Option<&AdapterOn<B>>,
-        output: Output,
+        way: &Way,
         function: Function,
         top_k: usize,
         documents: &[Document],
@@ -473,7 +547,7 @@ impl<B: Backend> LoadedHead<B> {
                 });
             }
         };
-        pipeline.run(documents, Route { adapter, output, readout }, on_batch, collect).await?;
+        pipeline.run(documents, way, usize::MAX, readout, on_batch, collect).await?;
         Ok(scored)
     }
 }
@@ -497,6 +571,21 @@ fn best_of(row: &[f32], count: usize, function: Function, best: usize) -> Vec<Sc
     apply(function, &mut scores);
     scores.truncate(best);
     scores
+}
+
+/// How far two vectors are apart.
+fn distance(x: &[f32], y: &[f32]) -> f32 {
+    let (x_eights, x_rest) = x.as_chunks::<8>();
+    let (y_eights, y_rest) = y.as_chunks::<8>();
+    // Several sums, so that the compiler can use vector instructions.
+    let mut sums = [0.0_f32; 8];
+    for (x, y) in x_eights.iter().zip(y_eights) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += (x - y) * (x - y);
+        }
+    }
+    let rest: f32 = x_rest.iter().zip(y_rest).map(|(x, y)| (x - y) * (x - y)).sum();
+    (sums.iter().sum::<f32>() + rest).sqrt()
 }
 
 /// Logits become scores.

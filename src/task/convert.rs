@@ -10,13 +10,14 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
 use crate::engine::loading::{
-    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_head, open_weights,
+    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, WEIGHTS, open_head, open_model, open_weights,
 };
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, write_file};
 use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
-use crate::model::{AdapterConfig, Config, adapter, bert, files};
+use crate::model::{AdapterConfig, Config, adapter, files, training};
+use crate::task::way::names_of_experts;
 use crate::text::Tokenizer;
 use crate::weights::checkpoint::scales_key;
 use crate::weights::format::{Format, GROUP};
@@ -30,13 +31,15 @@ pub struct Conversion<'a, P> {
     /// What an earlier conversion of the same source in the same format has written before it was interrupted: tensors
     /// that are whole in it are read from there.
     pub previous: Option<&'a P>,
+    /// The file of the weights, where it has none of the usual names.
+    pub weights: Option<&'a str>,
 }
 
 impl Conversion<'_, MemoryFolder> {
     /// A conversion from the beginning.
     #[must_use]
     pub fn new(format: Format) -> Self {
-        Self { format, previous: None }
+        Self { format, previous: None, weights: None }
     }
 }
 
@@ -69,9 +72,14 @@ impl<P: Folder> Conversion<'_, P> {
         // What cannot be used should say so before anything large is read.
         PoolingDefaults::from_folder(&small).await?;
         Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
-        let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-        let needed = Needed::of(&config, &checkpoint)?.tensors;
+        let checkpoint = open_model(folder, self.weights).await?;
+        let Needed { extent, tensors: needed, .. } = Needed::of(&config, &checkpoint)?;
+        let experts = names_of_experts(config.experts.as_deref(), extent.experts)?;
 
+        let mut small = small;
+        if let Some(said) = training::pooling(&checkpoint)? {
+            said.write(&mut small);
+        }
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {
             write_file(sink, name, bytes).await?;
         }
@@ -89,7 +97,7 @@ impl<P: Folder> Conversion<'_, P> {
             None => None,
         };
         write_weights(&checkpoint, previous.as_ref(), tensors.collect(), WEIGHTS, sink, on_tensor).await?;
-        write_file(sink, "config.json", &described_config(&small, self.format).await?).await
+        write_file(sink, "config.json", &described_config(&small, self.format, &experts).await?).await
     }
 }
 
@@ -150,8 +158,8 @@ async fn adapter<F: Folder>(
     write_weights(&checkpoint, previous, tensors, ADAPTER_WEIGHTS, sink, on_tensor).await
 }
 
-/// `config.json` with a note of how the weights are stored.
-async fn described_config(folder: &MemoryFolder, format: Format) -> Result<Vec<u8>> {
+/// `config.json` with a note of how the weights are stored, and which sets of experts there are.
+async fn described_config(folder: &MemoryFolder, format: Format, experts: &[String]) -> Result<Vec<u8>> {
     let mut config: Map<String, Value> = read_json(folder, "config.json").await?.unwrap_or_default();
     let quantization = if format.has_groups() {
         json!({ "quant_method": "specter-web", "dtype": format.name(), "group_size": GROUP })
@@ -159,6 +167,9 @@ async fn described_config(folder: &MemoryFolder, format: Format) -> Result<Vec<u
         json!({ "quant_method": "specter-web", "dtype": format.name() })
     };
     config.insert("quantization".to_owned(), quantization);
+    if !experts.is_empty() {
+        config.insert("experts".to_owned(), json!(experts));
+    }
     let mut text =
         serde_json::to_string_pretty(&config).map_err(|error| Error::internal(error.to_string()))?;
     text.push('\n');

@@ -13,7 +13,9 @@ use crate::text::Document;
 /// How a head is trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitOptions {
-    /// The name of a loaded adapter whose vectors it reads, or none.
+    /// The name of the task whose vectors it reads, or none.
+    pub task: Option<String>,
+    /// The name of a loaded adapter whose vectors it reads, or none. A task names its own.
     pub adapter: Option<String>,
     /// `None`: what the model's files say.
     pub pooling: Option<Pooling>,
@@ -43,12 +45,13 @@ impl<B: Backend> Specter<B> {
         mut on_step: impl AsyncFnMut(Progress) -> Result<()>,
         on_batch: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<SavedHead> {
-        let &FitOptions { pooling, normalize, ref adapter, ref learning } = options;
-        let embed = EmbedOptions { adapter: adapter.clone(), pooling, normalize, ..EmbedOptions::default() };
-        let embeddings = self.embed(documents, &embed, on_batch).await?;
+        let FitOptions { pooling, normalize, task, adapter, learning } = options.clone();
+        let way =
+            self.way_of_call(&EmbedOptions { task, adapter, pooling, normalize, ..EmbedOptions::default() })?;
+        let embeddings = self.embed_by(&way, documents, usize::MAX, on_batch).await?;
         let [examples, hidden] = embeddings.dims;
         let mut fit =
-            Fit::new(&embeddings.data, hidden, targets, learning).map_err(|error| refused(&error))?;
+            Fit::new(&embeddings.data, hidden, targets, &learning).map_err(|error| refused(&error))?;
         drop(embeddings);
         let fitted = loop {
             match fit.step() {
@@ -70,7 +73,7 @@ impl<B: Backend> Specter<B> {
             },
             weight: weight.chunks(hidden).map(<[f32]>::to_vec).collect(),
             bias,
-            input: Some(self.input(adapter.as_deref(), pooling, normalize)?),
+            input: Some(self.input(&way)?),
             training: Some(Training {
                 kind: learning.kind.to_string(),
                 examples,
@@ -81,7 +84,7 @@ impl<B: Backend> Specter<B> {
                     .collect(),
             }),
         };
-        let head = self.add_saved_head(name, &saved, adapter.as_deref()).await?;
+        let head = self.add_saved_head(name, &saved, None).await?;
         self.heads.insert(name.to_owned(), head);
         Ok(saved)
     }

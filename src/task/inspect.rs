@@ -3,13 +3,15 @@
 use std::fmt;
 
 use crate::engine::loading::{
-    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, PICKLED_WEIGHTS, WEIGHTS, open_head, open_weights,
+    ADAPTER_WEIGHTS, Needed, PICKLED_ADAPTER_WEIGHTS, open_head, open_model, open_weights,
 };
 use crate::error::Result;
 use crate::folder::Folder;
+use crate::model::config::Architecture;
 use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
-use crate::model::{AdapterConfig, Config, adapter, bert};
+use crate::model::{AdapterConfig, Config, adapter, training};
+use crate::task::way::names_of_experts;
 use crate::text::Tokenizer;
 use crate::weights::{Format, TensorSpec};
 
@@ -30,6 +32,7 @@ pub struct ModelDescription {
     config: Config,
     pooling: PoolingDefaults,
     head: Option<Result<HeadConfig, String>>,
+    tasks: Vec<String>,
     max_length: usize,
     parameters: usize,
     tensors: Vec<TensorSpec>,
@@ -47,22 +50,25 @@ pub struct AdapterDescription {
 }
 
 /// Describes a folder of a model, an adapter or a head, or says why it cannot be loaded.
-pub async fn inspect(folder: &impl Folder) -> Result<Description> {
+/// `weights` is the name of a model's file of weights, where it has none of the usual names.
+pub async fn inspect(folder: &impl Folder, weights: Option<&str>) -> Result<Description> {
     if folder.open(AdapterConfig::FILE).await?.is_some() {
         return inspect_adapter(folder).await.map(Description::Adapter);
     }
     match inspect_head(folder, None).await? {
         Some(head) => Ok(Description::Head(Ok(head))),
-        None => inspect_model(folder).await.map(|model| Description::Model(Box::new(model))),
+        None => inspect_model(folder, weights).await.map(|model| Description::Model(Box::new(model))),
     }
 }
 
-async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
+async fn inspect_model(folder: &impl Folder, weights: Option<&str>) -> Result<ModelDescription> {
     let config = Config::from_folder(folder).await?;
     let pooling = PoolingDefaults::from_folder(folder).await?;
     let tokenizer = Tokenizer::from_folder(folder, config.positions, config.vocabulary_size, None).await?;
-    let checkpoint = open_weights(folder, WEIGHTS, PICKLED_WEIGHTS, bert::canonical_name).await?;
-    let Needed { head, tensors: needed, .. } = Needed::of(&config, &checkpoint)?;
+    let checkpoint = open_model(folder, weights).await?;
+    let pooling = training::pooling(&checkpoint)?.unwrap_or(pooling);
+    let Needed { head, tensors: needed, extent } = Needed::of(&config, &checkpoint)?;
+    let tasks = names_of_experts(config.experts.as_deref(), extent.experts)?;
     let ignored = checkpoint
         .tensors()
         .filter(|name| !needed.iter().any(|spec| spec.name == name.trim_end_matches(".scales")))
@@ -75,6 +81,7 @@ async fn inspect_model(folder: &impl Folder) -> Result<ModelDescription> {
         config,
         pooling,
         head: sentence(head),
+        tasks,
         ignored,
     })
 }
@@ -134,7 +141,11 @@ impl fmt::Display for Description {
 impl fmt::Display for ModelDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = &self.config;
-        writeln!(f, "BERT encoder: runs")?;
+        let name = match config.architecture {
+            Architecture::Bert => "BERT",
+            Architecture::DebertaV2 => "DeBERTa-v2",
+        };
+        writeln!(f, "{name} encoder: runs")?;
         writeln!(
             f,
             "  layers {}, hidden size {}, attention heads {}, intermediate size {}, {:?}",
@@ -147,6 +158,9 @@ impl fmt::Display for ModelDescription {
         writeln!(f, "  vocabulary {}, up to {} tokens a document", config.vocabulary_size, self.max_length)?;
         let normalized = if self.pooling.normalize { ", scaled to length 1" } else { "" };
         writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
+        if !self.tasks.is_empty() {
+            writeln!(f, "  tasks, each with experts of its own: {}", self.tasks.join(", "))?;
+        }
         if let Some(head) = &self.head {
             describe_head(f, head)?;
         }

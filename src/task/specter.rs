@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::classify::{LoadedHead, OWN_HEAD};
-use super::embed::EmbedOptions;
-use crate::engine::encoder::{AdapterOn, Output, Readout};
+use super::classify::{LabelSet, LoadedHead, OWN_HEAD};
+use super::way::{Task, Way, names_of_experts};
+use crate::engine::encoder::{AdapterOn, Output, Readout, Skill};
+use crate::engine::loading::open_model;
 use crate::engine::{Backend, Encoder};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::model::head::{Function, unless_refused};
 use crate::model::pooling::PoolingDefaults;
-use crate::model::{Config, Pooling, files};
+use crate::model::{Config, Pooling, files, training};
 use crate::text::{Document, Template, Tokenizer, batch};
 use crate::weights::Format;
 
@@ -57,6 +58,10 @@ pub struct LoadOptions {
     pub normalize: Option<bool>,
     /// What becomes of the logits of the model's own head; `None`: what its files say.
     pub function: Option<Function>,
+    /// The file of the weights, where it has none of the usual names.
+    pub weights: Option<String>,
+    /// Tasks by name, beside those that the model's files name.
+    pub tasks: BTreeMap<String, Task>,
 }
 
 impl Default for LoadOptions {
@@ -69,6 +74,8 @@ impl Default for LoadOptions {
             pooling: None,
             normalize: None,
             function: None,
+            weights: None,
+            tasks: BTreeMap::new(),
         }
     }
 }
@@ -83,18 +90,12 @@ pub struct Specter<B: Backend> {
     /// Heads that came with an adapter and cannot be run: name → why.
     pub(super) refused_heads: BTreeMap<String, Error>,
     /// Sets of labels by the number that the caller gave them.
-    pub(super) label_sets: BTreeMap<u32, LoadedHead<B>>,
-    pub(super) defaults: PoolingDefaults,
+    pub(super) label_sets: BTreeMap<u32, LabelSet<B>>,
+    pub(super) tasks: BTreeMap<String, Task>,
+    defaults: PoolingDefaults,
     template: Template,
     format: Format,
     token_budget: usize,
-}
-
-/// What documents go through.
-pub(super) struct Route<'a, B: Backend> {
-    pub(super) adapter: Option<&'a AdapterOn<B>>,
-    pub(super) output: Output,
-    pub(super) readout: Readout<'a, B>,
 }
 
 impl<B: Backend> Specter<B> {
@@ -116,15 +117,23 @@ impl<B: Backend> Specter<B> {
         }
         let small = files::of_a_model(folder).await?;
         let config = Config::from_folder(&small).await?;
-        let mut defaults = PoolingDefaults::from_folder(&small).await?;
-        defaults.pooling = options.pooling.unwrap_or(defaults.pooling);
-        defaults.normalize = options.normalize.unwrap_or(defaults.normalize);
+        let or_options = |said: PoolingDefaults| PoolingDefaults {
+            pooling: options.pooling.unwrap_or(said.pooling),
+            normalize: options.normalize.unwrap_or(said.normalize),
+        };
+        let mut defaults = or_options(PoolingDefaults::from_folder(&small).await?);
         let tokenizer =
             Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, options.max_length)
                 .await?;
         let output = Output { pooling: defaults.pooling, normalize: defaults.normalize, layers: usize::MAX };
         let backend = Encoder::prepare(backend, &config, options.format, output).await?;
-        let (encoder, head) = Encoder::load(folder, config, options.format, backend, on_tensor).await?;
+        let names = config.experts.clone();
+        let checkpoint = open_model(folder, options.weights.as_deref()).await?;
+        if let Some(said) = training::pooling(&checkpoint)? {
+            defaults = or_options(said);
+        }
+        let (encoder, head) = Encoder::load(&checkpoint, config, options.format, backend, on_tensor).await?;
+        let tasks = all_tasks(names.as_deref(), encoder.extent.experts, options.tasks)?;
         let mut specter = Self {
             name: folder.name().to_owned(),
             tokenizer,
@@ -134,6 +143,7 @@ impl<B: Backend> Specter<B> {
             heads: BTreeMap::new(),
             refused_heads: BTreeMap::new(),
             label_sets: BTreeMap::new(),
+            tasks,
             defaults,
             format: options.format,
             token_budget: options.token_budget,
@@ -156,10 +166,10 @@ impl<B: Backend> Specter<B> {
             return Ok(());
         }
         let probes = ROUNDING_PROBES.map(|text| Document::Text(text.to_owned()));
-        let options = EmbedOptions::default();
-        let exact = self.embed(&probes, &options, |_, _| Ok(())).await?;
+        let way = self.any_way()?;
+        let exact = self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await?;
         self.encoder.backend.allow_rounding(true);
-        let rounded = match self.embed(&probes, &options, |_, _| Ok(())).await {
+        let rounded = match self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await {
             Ok(rounded) => rounded,
             Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
             Err(_) => {
@@ -190,7 +200,7 @@ impl<B: Backend> Specter<B> {
         self.adapters.insert(name.to_owned(), adapter);
         match head {
             Ok(Some(mut head)) => {
-                head.adapter = Some(name.to_owned());
+                head.way.adapter = Some(name.to_owned());
                 self.heads.insert(name.to_owned(), head);
             }
             Ok(None) => {}
@@ -206,7 +216,7 @@ impl<B: Backend> Specter<B> {
         if self.adapters.remove(name).is_none() {
             return Err(self.unknown_adapter(name));
         }
-        self.heads.retain(|_, head| head.adapter.as_deref() != Some(name));
+        self.heads.retain(|_, head| head.way.adapter.as_deref() != Some(name));
         self.refused_heads.remove(name);
         Ok(())
     }
@@ -214,17 +224,9 @@ impl<B: Backend> Specter<B> {
     /// Runs one short document, so that all is compiled, and what the device refuses is known, before the first real one
     /// comes.
     pub async fn warm_up(&mut self) -> Result<()> {
-        let options = EmbedOptions::default();
-        self.embed(&[Document::Text(String::new())], &options, |_, _| Ok(())).await.map(drop)
-    }
-
-    /// What a call's options mean for the forward pass.
-    pub(super) fn output(&self, pooling: Option<Pooling>, normalize: Option<bool>) -> Output {
-        Output {
-            pooling: pooling.unwrap_or(self.defaults.pooling),
-            normalize: normalize.unwrap_or(self.defaults.normalize),
-            layers: usize::MAX,
-        }
+        let way = self.any_way()?;
+        let nothing = [Document::Text(String::new())];
+        self.embed_by(&way, &nothing, usize::MAX, |_, _| Ok(())).await.map(drop)
     }
 
     /// Refuses the name of an adapter that is not loaded.
@@ -241,9 +243,9 @@ impl<B: Backend> Specter<B> {
 
     /// What of this model documents go through, and what they go through there.
     pub(super) fn parts(&mut self) -> Parts<'_, B> {
-        let Self { encoder, adapters, heads, label_sets, tokenizer, template, token_budget, .. } = self;
-        let pipeline = Pipeline { encoder, tokenizer, template, token_budget: *token_budget };
-        Parts { pipeline, adapters, heads, label_sets }
+        let Self { encoder, adapters, heads, label_sets, tokenizer, token_budget, .. } = self;
+        let pipeline = Pipeline { encoder, adapters, tokenizer, token_budget: *token_budget };
+        Parts { pipeline, heads, label_sets }
     }
 
     /// The names of the adapters on the device.
@@ -306,34 +308,38 @@ impl<B: Backend> Specter<B> {
     }
 }
 
-/// A model, taken apart so that a route through it can borrow an adapter and a head.
+/// A model, taken apart so that a way through it can borrow a head.
 pub(super) struct Parts<'a, B: Backend> {
     pub(super) pipeline: Pipeline<'a, B>,
-    pub(super) adapters: &'a BTreeMap<String, AdapterOn<B>>,
     pub(super) heads: &'a BTreeMap<String, LoadedHead<B>>,
-    pub(super) label_sets: &'a BTreeMap<u32, LoadedHead<B>>,
+    pub(super) label_sets: &'a BTreeMap<u32, LabelSet<B>>,
 }
 
 /// What all documents go through.
 pub(super) struct Pipeline<'a, B: Backend> {
     encoder: &'a mut Encoder<B>,
+    adapters: &'a BTreeMap<String, AdapterOn<B>>,
     tokenizer: &'a Tokenizer,
-    pub(super) template: &'a Template,
     token_budget: usize,
 }
 
 impl<B: Backend> Pipeline<'_, B> {
-    /// Runs documents, in order, and hands over the results of each batch with how many documents it had. `on_batch` is
+    /// Runs documents by a way through so many layers, in order, and hands over the results of each batch with how many documents it had. `on_batch` is
     /// told `(documents done, documents)` after each batch and may stop the work by an error.
     pub(super) async fn run(
         self,
         documents: &[Document],
-        route: Route<'_, B>,
+        way: &Way,
+        layers: usize,
+        readout: Readout<'_, B>,
         mut on_batch: impl FnMut(usize, usize) -> Result<()>,
         mut collect: impl FnMut(&[f32], usize),
     ) -> Result<()> {
-        let Self { encoder, tokenizer, template, token_budget } = self;
-        let Route { adapter, output, readout } = route;
+        let Self { encoder, adapters, tokenizer, token_budget } = self;
+        let Way { template, pooling, normalize, .. } = way;
+        let output = Output { pooling: *pooling, normalize: *normalize, layers };
+        let adapter = way.adapter.as_ref().and_then(|name| adapters.get(name));
+        let skill = Skill { adapter, experts: way.experts.unwrap_or(0) };
         let most = match &readout {
             Readout::Vectors => usize::MAX,
             Readout::Logits(head) | Readout::LargestLogits(head, _) => {
@@ -351,7 +357,7 @@ impl<B: Backend> Pipeline<'_, B> {
         let mut computing: Option<(B::Pending, usize)> = None;
         for batch in batch::pack(ids, token_budget, most) {
             let batch = batch?;
-            let next = encoder.encode(&batch, adapter, output, &readout)?;
+            let next = encoder.encode(&batch, skill, output, &readout)?;
             if let Some((pending, count)) = computing.replace((next, batch.documents())) {
                 collect(&encoder.backend.receive(pending).await?, count);
                 done += count;
@@ -364,6 +370,28 @@ impl<B: Backend> Pipeline<'_, B> {
         }
         Ok(())
     }
+}
+
+/// The tasks that a model's files name and those that the caller names, which must lead somewhere.
+fn all_tasks(
+    names: Option<&[String]>,
+    experts: usize,
+    given: BTreeMap<String, Task>,
+) -> Result<BTreeMap<String, Task>> {
+    for (name, task) in &given {
+        if let Some(number) = task.experts.filter(|&number| number >= experts) {
+            let problem =
+                format!("the task {name:?} goes through experts {number}, of which this model has {experts}");
+            return Err(Error::InvalidOption { problem });
+        }
+    }
+    let names = match names {
+        None if given.values().any(|task| task.experts.is_some()) => Vec::new(),
+        names => names_of_experts(names, experts)?,
+    };
+    let own = names.into_iter().enumerate();
+    let own = own.map(|(number, name)| (name, Task { experts: Some(number), ..Task::default() }));
+    Ok(own.chain(given).collect())
 }
 
 /// The cosine of the angle between two vectors; 0 where one is nothing.

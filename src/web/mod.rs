@@ -21,7 +21,7 @@ use crate::model::head::{Function, HeadInput};
 use crate::task::convert::{self, Conversion};
 use crate::task::{
     ClassifyOptions, EmbedOptions, Embeddings, HeadOptions, HeadSource, LoadOptions, RankOptions, Score,
-    Specter, TOKEN_BUDGET,
+    Similarity, Specter, TOKEN_BUDGET, Task,
 };
 use crate::text::Template;
 use crate::weights::Format;
@@ -47,11 +47,35 @@ struct Info {
     template: String,
     fingerprint: String,
     adapters: Vec<String>,
+    tasks: Vec<TaskInfo>,
     heads: Vec<HeadInfo>,
     device: DeviceInfo,
     kernels: Vec<KernelInfo>,
     tuning: Vec<Tuned>,
     memory: Memory,
+}
+
+#[derive(Serialize)]
+struct TaskInfo {
+    name: String,
+    adapter: Option<String>,
+    experts: Option<usize>,
+    pooling: &'static str,
+    normalize: bool,
+    template: String,
+}
+
+impl TaskInfo {
+    fn of<B: Backend>(specter: &Specter<B>, name: &str, task: &Task) -> Self {
+        Self {
+            name: name.to_owned(),
+            adapter: task.adapter.clone(),
+            experts: task.experts,
+            pooling: task.pooling.unwrap_or(specter.defaults().pooling).name(),
+            normalize: task.normalize.unwrap_or(specter.defaults().normalize),
+            template: task.template.as_ref().unwrap_or(specter.template()).to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -127,6 +151,12 @@ impl Engine {
             pooling: named(fields.pooling.as_deref(), Pooling::from_name)?,
             normalize: fields.normalize,
             function: named(fields.function.as_deref(), Function::from_name)?,
+            weights: fields.weights,
+            tasks: fields
+                .tasks
+                .into_iter()
+                .map(|(name, task)| Ok((name, task.task()?)))
+                .collect::<Result<_>>()?,
         };
         let folder = PageFolder::new(folder);
         let on_tensor = |done: usize, total: usize| {
@@ -182,6 +212,7 @@ impl Engine {
         let conversion = Conversion {
             format: fields.dtype.as_deref().map_or(Ok(Format::Q8), Format::from_name)?,
             previous: previous.as_ref(),
+            weights: fields.weights.as_deref(),
         };
         let on_tensor = |done: usize, total: usize| {
             callbacks.load_progress("weights", done as f64, total as f64);
@@ -234,13 +265,7 @@ impl Engine {
         let documents = documents(&papers)?;
         let fields: EmbedFields = parse(&options)?;
         let callbacks = Callbacks::of(&options);
-        let embed = EmbedOptions {
-            adapter: fields.adapter,
-            pooling: named(fields.pooling.as_deref(), Pooling::from_name)?,
-            normalize: fields.normalize,
-            template: named(fields.template.as_deref(), Template::new)?,
-            layers: None,
-        };
+        let embed = fields.options()?;
         let mut model = self.take()?;
         let on_batch = callbacks.on_batch();
         let embedded = on_device!(&mut model, specter => specter.embed(&documents, &embed, on_batch).await);
@@ -263,7 +288,7 @@ impl Engine {
     ) -> Result<(), JsValue> {
         let fields: HeadFields = parse(&options)?;
         let function = named(fields.function.as_deref(), Function::from_name)?;
-        let options = HeadOptions { adapter: fields.adapter, function };
+        let options = HeadOptions { task: fields.task, adapter: fields.adapter, function };
         let json = source.as_string();
         let folder = if json.is_none() { Some(PageFolder::new(source.unchecked_into())) } else { None };
         let source = match (&json, &folder) {
@@ -314,7 +339,8 @@ impl Engine {
         Ok(scores_object(&scores?)?)
     }
 
-    /// Puts a set of labels on the device under a number: names, and vectors that `embed` has made of them.
+    /// Keeps a set of labels under a number: names, vectors that `embed` has made of them, and how they are compared with
+    /// papers'.
     #[wasm_bindgen(js_name = loadLabels)]
     pub async fn load_labels(
         &self,
@@ -322,14 +348,15 @@ impl Engine {
         labels: Vec<String>,
         vectors: Vec<f32>,
         #[wasm_bindgen(unchecked_param_type = "EngineInput")] input: JsValue,
+        similarity: &str,
     ) -> Result<(), JsValue> {
+        let similarity = Similarity::from_name(similarity)?;
         let wrong = |error: serde_wasm_bindgen::Error| Error::InvalidInput {
             problem: format!("The labels do not say what their vectors were made by: {error}"),
         };
         let input: HeadInput = serde_wasm_bindgen::from_value(input).map_err(wrong)?;
         let mut model = self.take()?;
-        let loaded =
-            on_device!(&mut model, specter => specter.load_labels(number, labels, vectors, &input).await);
+        let loaded = on_device!(&mut model, specter => specter.load_labels(number, labels, vectors, &input, similarity).await);
         self.model.set(Some(model));
         Ok(loaded?)
     }
@@ -358,6 +385,7 @@ impl Engine {
         let fields: RankFields = parse(&options)?;
         let callbacks = Callbacks::of(&options);
         let rank = RankOptions {
+            task: fields.task,
             adapter: fields.adapter,
             pooling: named(fields.pooling.as_deref(), Pooling::from_name)?,
             normalize: fields.normalize,
@@ -377,10 +405,10 @@ impl Engine {
         &self,
         #[wasm_bindgen(unchecked_param_type = "EngineEmbedOptions")] options: &JsValue,
     ) -> Result<JsValue, JsValue> {
-        let fields: EmbedFields = parse(options)?;
-        let pooling = named(fields.pooling.as_deref(), Pooling::from_name)?;
+        let options = parse::<EmbedFields>(options)?.options()?;
         let model = self.take()?;
-        let input = on_device!(&model, specter => specter.input(fields.adapter.as_deref(), pooling, fields.normalize));
+        let input =
+            on_device!(&model, specter => specter.way_of_call(&options).and_then(|way| specter.input(&way)));
         self.model.set(Some(model));
         Ok(as_object(&input?)?)
     }
@@ -396,7 +424,7 @@ impl Engine {
         let info = on_device!(&model, specter => Info {
             version: env!("CARGO_PKG_VERSION"),
             model: specter.name().to_owned(),
-            architecture: "bert",
+            architecture: specter.config().architecture.name(),
             dtype: specter.format().name(),
             hidden_size: specter.config().hidden_size,
             layers: specter.config().layers,
@@ -406,11 +434,12 @@ impl Engine {
             template: specter.template().to_string(),
             fingerprint: specter.fingerprint().to_owned(),
             adapters: specter.adapters().map(str::to_owned).collect(),
+            tasks: specter.tasks().map(|(name, task)| TaskInfo::of(specter, name, task)).collect(),
             heads: specter.heads().map(|(name, head)| HeadInfo {
                 name: name.to_owned(),
                 labels: head.labels.clone(),
                 function: head.function.name(),
-                adapter: head.adapter.clone(),
+                adapter: head.way.adapter.clone(),
                 layers: head.layers(),
             }).collect(),
             device: specter.backend().device(),

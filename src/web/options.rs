@@ -7,6 +7,9 @@ use wasm_bindgen::JsValue;
 
 use crate::engine::gpu::{LinearKernel, Plan, Tuned, Tuning};
 use crate::error::{Error, Result};
+use crate::model::Pooling;
+use crate::task::{EmbedOptions, Task};
+use crate::text::Template;
 use crate::weights::Format;
 
 /// `undefined` and `null` mean the defaults.
@@ -31,6 +34,30 @@ pub(super) struct LoadFields {
     pub(super) adapter: Option<AdapterFields>,
     pub(super) features: FeatureFields,
     pub(super) tuning: Option<TuningField>,
+    pub(super) weights: Option<String>,
+    pub(super) tasks: BTreeMap<String, TaskFields>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TaskFields {
+    adapter: Option<String>,
+    experts: Option<usize>,
+    template: Option<String>,
+    pooling: Option<String>,
+    normalize: Option<bool>,
+}
+
+impl TaskFields {
+    pub(super) fn task(self) -> Result<Task> {
+        Ok(Task {
+            adapter: self.adapter,
+            experts: self.experts,
+            template: named(self.template.as_deref(), Template::new)?,
+            pooling: named(self.pooling.as_deref(), Pooling::from_name)?,
+            normalize: self.normalize,
+        })
+    }
 }
 
 /// Features that may be used: all that are not switched off.
@@ -91,6 +118,7 @@ impl TuningField {
 pub(super) struct ConvertFields {
     pub(super) dtype: Option<String>,
     pub(super) part: bool,
+    pub(super) weights: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,15 +133,30 @@ pub(super) struct AdapterFields {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct EmbedFields {
-    pub(super) adapter: Option<String>,
-    pub(super) pooling: Option<String>,
-    pub(super) normalize: Option<bool>,
-    pub(super) template: Option<String>,
+    task: Option<String>,
+    adapter: Option<String>,
+    pooling: Option<String>,
+    normalize: Option<bool>,
+    template: Option<String>,
+}
+
+impl EmbedFields {
+    pub(super) fn options(self) -> Result<EmbedOptions> {
+        Ok(EmbedOptions {
+            task: self.task,
+            adapter: self.adapter,
+            pooling: named(self.pooling.as_deref(), Pooling::from_name)?,
+            normalize: self.normalize,
+            template: named(self.template.as_deref(), Template::new)?,
+            layers: None,
+        })
+    }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct HeadFields {
+    pub(super) task: Option<String>,
     pub(super) adapter: Option<String>,
     pub(super) function: Option<String>,
 }
@@ -131,6 +174,7 @@ pub(super) struct ClassifyFields {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct RankFields {
+    pub(super) task: Option<String>,
     pub(super) adapter: Option<String>,
     pub(super) pooling: Option<String>,
     pub(super) normalize: Option<bool>,

@@ -28,6 +28,8 @@ export interface EngineConvertOptions {
   dtype?: string;
   /** Whether the folder holds what goes beside a model: an adapter, a head or both. */
   part?: boolean;
+  /** The file of the weights, where it has none of the usual names. */
+  weights?: string;
   /** What an earlier, interrupted conversion of the same source has written. */
   previous?: Folder;
   onProgress?: (progress: { phase: 'weights', loaded: number, total: number }) => void;
@@ -69,10 +71,15 @@ export interface EngineLoadOptions {
   features?: { subgroups?: boolean, f16?: boolean, integerDot?: boolean };
   /** How kernels are chosen: `measured`, `usual`, the name of one, or what an earlier load found. */
   tuning?: string | EngineTuning[];
+  /** The file of the weights, where it has none of the usual names. */
+  weights?: string;
+  /** Tasks by name, beside those that the model's files name. */
+  tasks?: Record<string, { adapter?: string, experts?: number, template?: string, pooling?: string, normalize?: boolean }>;
   onProgress?: (progress: { phase: 'weights' | 'pipelines', loaded: number, total: number }) => void;
   shouldStop?: () => boolean;
 }
 export interface EngineEmbedOptions {
+  task?: string | null;
   adapter?: string | null;
   pooling?: string;
   normalize?: boolean;
@@ -82,6 +89,8 @@ export interface EngineEmbedOptions {
   shouldStop?: () => boolean;
 }
 export interface EngineHeadOptions {
+  /** The task whose vectors the head reads. */
+  task?: string;
   /** A loaded adapter whose vectors the head reads. */
   adapter?: string;
   function?: string;
@@ -97,6 +106,7 @@ export interface EngineClassifyOptions {
   shouldStop?: () => boolean;
 }
 export interface EngineRankOptions {
+  task?: string | null;
   adapter?: string | null;
   pooling?: string;
   normalize?: boolean;
@@ -110,6 +120,7 @@ export interface EngineInput {
   fingerprint: string;
   dtype: string;
   adapter: { name: string, fingerprint: string } | null;
+  experts?: number;
   pooling: 'cls' | 'mean';
   normalize: boolean;
   template: string;
@@ -133,6 +144,10 @@ export interface EngineInfo {
   template: string;
   fingerprint: string;
   adapters: string[];
+  /** By name; what a task does not say is as for the model. */
+  tasks: {
+    name: string, adapter: string | null, experts: number | null, pooling: 'cls' | 'mean', normalize: boolean, template: string,
+  }[];
   heads: { name: string, labels: string[], function: 'sigmoid' | 'softmax' | 'none', adapter: string | null, layers: number }[];
   device: {
     kind: 'webgpu' | 'wasm', adapter: string, vendor: string, backend: string, software: boolean, features: string[],

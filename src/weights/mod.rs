@@ -56,10 +56,9 @@ impl TensorSpec {
         }
     }
 
-    /// `[rows, columns]`; a vector has one column.
+    /// `[rows, columns]`, where all dimensions but the first lie along a row; a vector has one column.
     #[must_use]
     pub fn matrix_shape(&self) -> [usize; 2] {
-        let length = |dimension: usize| self.shape.get(dimension).copied().unwrap_or(1);
-        [length(0), length(1)]
+        [self.shape.first().copied().unwrap_or(1), self.shape.iter().skip(1).product()]
     }
 }

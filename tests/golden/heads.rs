@@ -9,11 +9,12 @@ use specter_web::Error;
 use specter_web::engine::Backend;
 use specter_web::engine::reference::Reference;
 use specter_web::folder::{Directory, MemoryFolder};
-use specter_web::model::head::{Function, SavedHead};
+use specter_web::model::head::{Function, HeadInput, SavedHead};
 use specter_web::task::convert::Conversion;
 use specter_web::task::fit::FitOptions;
 use specter_web::task::{
-    ClassifyOptions, EmbedOptions, HeadOptions, HeadSource, LoadOptions, RankOptions, Score, Specter,
+    ClassifyOptions, EmbedOptions, HeadOptions, HeadSource, LoadOptions, RankOptions, Score, Similarity,
+    Specter,
 };
 use specter_web::text::Document;
 use specter_web::weights::Format;
@@ -53,6 +54,11 @@ async fn load<B: Backend>(folder: &Directory, format: Format, backend: B) -> Spe
 }
 
 /// All scores of a document in the order of the labels.
+/// What makes the vectors of a call.
+fn input_of<B: Backend>(specter: &Specter<B>, adapter: Option<&str>) -> HeadInput {
+    specter.way(None, adapter).and_then(|way| specter.input(&way)).expect("the adapter is loaded")
+}
+
 fn in_order(scores: &[Score]) -> Vec<f32> {
     let mut sorted = scores.to_vec();
     sorted.sort_by_key(|score| score.label);
@@ -144,11 +150,11 @@ async fn labels_are_ranked_by_the_inner_product_of_their_vectors<B: Backend>(bac
     };
     let vectors: Vec<f32> = (0..count * hidden).map(|_| random()).collect();
     let labels: Vec<String> = (0..count).map(|label| format!("label {label}")).collect();
-    let input = specter.input(None, None, None).expect("there is no adapter");
-    specter.load_labels(7, labels, vectors.clone(), &input).await.expect("they load");
+    let input = input_of(&specter, None);
+    specter.load_labels(7, labels, vectors.clone(), &input, Similarity::Product).await.expect("they load");
 
     for top_k in [1, 5, 128, 301, 1000] {
-        let options = RankOptions { adapter: None, pooling: None, normalize: None, top_k };
+        let options = RankOptions { task: None, adapter: None, pooling: None, normalize: None, top_k };
         let ranked = specter.rank_labels(&documents, 7, &options, |_, _| Ok(())).await.expect("it ranks");
         assert_eq!(ranked.len(), documents.len());
         for (document, ranked) in embedded.data.chunks(hidden).zip(&ranked) {
@@ -166,7 +172,7 @@ async fn labels_are_ranked_by_the_inner_product_of_their_vectors<B: Backend>(bac
         }
     }
     specter.unload_labels(7);
-    let options = RankOptions { adapter: None, pooling: None, normalize: None, top_k: 1 };
+    let options = RankOptions { task: None, adapter: None, pooling: None, normalize: None, top_k: 1 };
     assert!(specter.rank_labels(&documents, 7, &options, |_, _| Ok(())).await.is_err());
 }
 
@@ -227,7 +233,7 @@ async fn a_head_that_is_learned_gives_the_scores_of_scikit_learn<B: Backend>(bac
         let kind = Kind::of(&targets);
         let class_weights = if kind == Kind::OneVsRest { ClassWeights::Balanced } else { ClassWeights::None };
         let learning = Options { strengths: vec![learned.strength], class_weights, ..Options::new(kind) };
-        let fit = FitOptions { adapter: None, pooling: None, normalize: None, learning };
+        let fit = FitOptions { task: None, adapter: None, pooling: None, normalize: None, learning };
         let saved = specter.fit("mine", &documents, &targets, &fit, async |_| Ok(()), |_, _| Ok(())).await;
         let saved = saved.expect("there is something to learn");
         assert_eq!(saved.training.expect("it was trained").kind, kind.to_string());
@@ -373,7 +379,7 @@ fn a_saved_head_meets_only_the_vectors_that_it_was_trained_on() {
     on_reference(async |mut specter| {
         let adapter = directory(&format!("{HEADS}/adapters/layers_1"));
         specter.load_adapter("one", &adapter, || Ok(())).await.expect("it loads");
-        let input = specter.input(Some("one"), None, None).expect("it is loaded");
+        let input = input_of(&specter, Some("one"));
         let saved = SavedHead {
             format: SavedHead::FORMAT.to_owned(),
             labels: vec!["a".to_owned(), "b".to_owned()],
@@ -393,7 +399,7 @@ fn a_saved_head_meets_only_the_vectors_that_it_was_trained_on() {
                 .await
         };
         load(&mut specter, &|_| ()).await.expect("it is as it was saved");
-        assert_eq!(specter.head(Some("mine")).expect("it is loaded").adapter.as_deref(), Some("one"));
+        assert_eq!(specter.head(Some("mine")).expect("it is loaded").way.adapter.as_deref(), Some("one"));
 
         let refused: [(&Change, &str); 9] = [
             (&|json| json["input"]["fingerprint"] = "0123".into(), "other weights"),
@@ -423,7 +429,7 @@ fn a_saved_head_meets_only_the_vectors_that_it_was_trained_on() {
 #[test]
 fn labels_that_are_none_are_refused() {
     on_reference(async |mut specter| {
-        let input = specter.input(None, None, None).expect("there is no adapter");
+        let input = input_of(&specter, None);
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let many = (0..=100_000).map(|label| label.to_string()).collect::<Vec<_>>();
         for (labels, values, word) in [
@@ -432,13 +438,15 @@ fn labels_that_are_none_are_refused() {
             (names(&["a", "b"]), 63, "63"),
             (many, 32, "100001"),
         ] {
-            let refused = specter.load_labels(0, labels, vec![0.0; values], &input).await;
+            let refused =
+                specter.load_labels(0, labels, vec![0.0; values], &input, Similarity::Product).await;
             let error: Error = refused.expect_err(word);
             println!("{}: {error}", error.code());
             assert_eq!(error.code(), "invalid-input");
             assert!(error.to_string().contains(word), "{error}");
         }
-        let refused = specter.load_labels(0, names(&["a"]), vec![f32::NAN; 32], &input).await;
+        let refused =
+            specter.load_labels(0, names(&["a"]), vec![f32::NAN; 32], &input, Similarity::Product).await;
         assert!(refused.is_err_and(|error| error.to_string().contains("finite")));
     });
 }

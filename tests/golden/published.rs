@@ -90,7 +90,7 @@ fn converting_and_loading_equals_loading_for_every_form_and_dtype() {
 #[test]
 fn what_is_not_used_is_listed() {
     let listed = |case: &str| {
-        pollster::block_on(inspect(&directory(&format!("{FOLDER}/{case}"))))
+        pollster::block_on(inspect(&directory(&format!("{FOLDER}/{case}")), None))
             .expect("it is a model")
             .to_string()
     };

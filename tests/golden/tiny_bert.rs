@@ -75,6 +75,7 @@ async fn every_adapter_configuration_gives_the_vectors_of_its_library<B: Backend
             [(Pooling::Cls, &goldens.cases[case].cls), (Pooling::Mean, &goldens.cases[case].mean)]
         {
             let options = EmbedOptions {
+                task: None,
                 template: None,
                 adapter: (case != "none").then(|| case.to_owned()),
                 pooling: Some(pooling),
@@ -119,7 +120,7 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
             let difference = largest_difference(found, expected);
             assert!(difference < 2e-5, "{weights}: differs by {difference}");
         }
-        let described = pollster::block_on(inspect(&folder)).expect("it can be described").to_string();
+        let described = pollster::block_on(inspect(&folder, None)).expect("it can be described").to_string();
         assert!(described.contains("embeddings.position_ids"), "{described}");
         println!("{weights}: {described}");
     }
@@ -201,7 +202,7 @@ fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
             let size = whole.get("model.safetensors").expect("it has weights").len() as u64;
             for available in [0, 7, 8, 3000, size / 2, size - 1, size] {
                 let previous = Interrupted(whole.clone(), available);
-                let conversion = Conversion { format, previous: Some(&previous) };
+                let conversion = Conversion { format, previous: Some(&previous), weights: None };
                 let mut resumed = MemoryFolder::new("converted", []);
                 conversion.run(&source, &mut resumed, |_, _| Ok(())).await.expect("it converts");
                 assert!(resumed == whole, "{format:?} from byte {available}");
@@ -214,7 +215,7 @@ fn a_conversion_goes_on_where_an_earlier_one_was_interrupted() {
             previous.insert("model.safetensors", weights);
             let previous = Interrupted(previous, size);
             let mut resumed = MemoryFolder::new("converted", []);
-            let conversion = Conversion { format, previous: Some(&previous) };
+            let conversion = Conversion { format, previous: Some(&previous), weights: None };
             conversion.run(&source, &mut resumed, |_, _| Ok(())).await.expect("it converts");
             assert!(resumed == previous.0, "{format:?}");
         }
@@ -230,6 +231,7 @@ async fn half_precision_and_int8_stay_close_to_float32<B: Backend>(backend: impl
         specter.load_adapter("seq_bn", &folder, || Ok(())).await.expect("it loads");
         for case in ["none", "seq_bn"] {
             let options = EmbedOptions {
+                task: None,
                 adapter: (case != "none").then(|| case.to_owned()),
                 ..EmbedOptions::default()
             };

@@ -8,7 +8,8 @@ use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
 use specter_web::engine::reference::Reference;
 use specter_web::folder::MemoryFolder;
-use specter_web::model::{Config, Pooling, bert};
+use specter_web::model::network::{self, Extent};
+use specter_web::model::{Config, Pooling};
 use specter_web::task::{EmbedOptions, LoadOptions, Specter};
 use specter_web::text::Document;
 use specter_web::weights::Format;
@@ -32,7 +33,7 @@ fn changed_model(
         MemoryFolder::new("seeded", [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder)).expect("the config is one that runs");
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = bert::tensors(&sizes, false)
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = network::tensors(&sizes, &Extent::default())
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {

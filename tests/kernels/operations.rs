@@ -8,9 +8,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuning};
 use specter_web::engine::reference::Reference;
-use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs};
+use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs, PositionWeights};
 use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
-use specter_web::model::bert::Embeddings;
+use specter_web::model::deberta::RelativeAttention;
+use specter_web::model::network::Embeddings;
 use specter_web::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use specter_web::weights::{Block, Format};
 use specter_web_kernels::Native;
@@ -125,14 +126,18 @@ impl<'a, B: Backend + 'static> Bench<'a, B> {
         let format = self.case.format;
         let mut embeddings = || Embeddings {
             word: self.matrix(VOCABULARY, hidden, Layout::Table, format),
-            position: self.matrix(POSITIONS, hidden, Layout::Table, Format::F32),
-            norm: self.new_norm(),
+            position: Some(self.matrix(POSITIONS, hidden, Layout::Positions, Format::F32)),
+            norm: Some(self.new_norm()),
         };
         let (one, other) = (embeddings(), embeddings());
         let (one, other) = (self.keep(one), self.keep(other));
+        self.begin_batch();
+        (self.backend.embedding(&one), self.backend.embedding(&other))
+    }
+
+    fn begin_batch(&mut self) {
         let batch = self.random.batch(&self.case.lengths, VOCABULARY);
         self.backend.begin(&batch, 0).expect("it fits");
-        (self.backend.embedding(&one), self.backend.embedding(&other))
     }
 }
 
@@ -452,23 +457,53 @@ struct Attention {
     head_size: usize,
     heads: usize,
     queries_are_documents: bool,
+    /// How relative positions are seen: their span, and whether longer distances share rows.
+    positions: Option<(usize, bool)>,
+}
+
+impl Attention {
+    fn positions<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> Option<Rc<B::Positions>> {
+        let (span, shares) = self.positions?;
+        let hidden = self.head_size * self.heads;
+        let relative = RelativeAttention {
+            span,
+            buckets: shares.then_some(span),
+            longest: if shares { POSITIONS } else { span },
+            content_to_position: true,
+            position_to_content: true,
+            shared: true,
+            normalized: false,
+        };
+        let mut values = || bench.random.values(2 * span * hidden, 0.0, 1.0);
+        let weights = PositionWeights {
+            hidden,
+            rows: relative.rows(POSITIONS),
+            keys: values(),
+            queries: values(),
+            scale: (self.head_size as f32 * 3.0).sqrt().recip(),
+        };
+        let positions = bench.backend.positions(&weights).expect("it fits");
+        Some(bench.keep(positions))
+    }
 }
 
 impl Operation for Attention {
     fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
         let (input, _) = bench.begin();
         let width = self.head_size * self.heads;
+        let positions = self.positions(bench);
         let dense = bench.dense((3 * width).next_multiple_of(32), bench.case.hidden);
         let all = bench.backend.linear(&input, &dense, Outputs::All, Activation::Tanh, None);
         let columns = AttentionColumns { query: 0, key: width, value: 2 * width };
         let queries = if self.queries_are_documents { bench.backend.first_rows(&all) } else { all.clone() };
-        bench.backend.attention(&queries, &all, columns, self.heads, self.head_size)
+        bench.backend.attention(&queries, &all, columns, self.heads, self.head_size, positions.as_deref())
     }
 
     fn tolerance(&self, case: &Case, _: f32) -> f32 {
         // The operands' own error passes through, scores of up to √head_size round, and exponentials of them more so.
         let score = (self.head_size as f32).sqrt() * 3.0 * sum_tolerance(case.hidden);
-        score + 2.0 * sum_tolerance(512)
+        let terms = if self.positions.is_some() { 3.0 } else { 1.0 };
+        terms * (score + 2.0 * sum_tolerance(512))
     }
 }
 
@@ -480,7 +515,96 @@ fn attention_stays_within_each_document() {
         head_size,
         heads,
         queries_are_documents,
+        positions: None,
     }));
+}
+
+#[test]
+fn attention_sees_how_far_tokens_are_apart() {
+    let heads = prop::sample::select(vec![(4, 3), (8, 4), (12, 2), (32, 3), (64, 2), (128, 1)]);
+    let spans = prop::sample::select(vec![(2, false), (5, false), (8, true), (32, true), (512, false)]);
+    check((heads, any::<bool>(), spans).prop_map(|((head_size, heads), queries_are_documents, span)| {
+        Attention { head_size, heads, queries_are_documents, positions: Some(span) }
+    }));
+}
+
+#[derive(Clone, Debug)]
+struct Neighbours(usize);
+
+impl Operation for Neighbours {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let (input, _) = bench.begin();
+        // As wide as a network's widest rows.
+        bench.dense(32, self.0 * bench.case.hidden);
+        bench.backend.neighbours(&input, self.0)
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        2.0 * size * sum_tolerance(case.hidden)
+    }
+}
+
+#[test]
+fn neighbours_end_with_their_document() {
+    check(prop::sample::select(vec![1_usize, 3, 5]).prop_map(Neighbours));
+}
+
+#[derive(Clone, Debug)]
+struct Lookup {
+    positions: bool,
+    norm: bool,
+}
+
+impl Operation for Lookup {
+    fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
+        let &Case { hidden, format, .. } = bench.case;
+        let embeddings = Embeddings {
+            word: bench.matrix(VOCABULARY, hidden, Layout::Table, format),
+            position: self.positions.then(|| bench.matrix(POSITIONS, hidden, Layout::Positions, Format::F32)),
+            norm: self.norm.then(|| bench.new_norm()),
+        };
+        let embeddings = bench.keep(embeddings);
+        bench.begin_batch();
+        bench.backend.embedding(&embeddings)
+    }
+
+    fn tolerance(&self, case: &Case, size: f32) -> f32 {
+        2.0 * size * sum_tolerance(case.hidden)
+    }
+}
+
+#[test]
+fn embeddings_need_neither_positions_nor_a_normalization() {
+    check((any::<bool>(), any::<bool>()).prop_map(|(positions, norm)| Lookup { positions, norm }));
+}
+
+#[test]
+fn a_table_that_is_larger_than_a_binding_comes_in_parts() {
+    for format in Format::ALL {
+        let case = Case { seed: 7, lengths: vec![3, 40, 1], hidden: 96, format, other_format: format };
+        let run = |bytes: Option<u64>| {
+            let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("a Vulkan device");
+            if let Some(bytes) = bytes {
+                gpu.split_tables(bytes);
+            }
+            let mut bench = Bench::new(&mut gpu, &case);
+            let rows = Lookup { positions: true, norm: true }.run(&mut bench);
+            let pending = bench.backend.send(&rows).expect("it runs");
+            let values = pollster::block_on(bench.backend.receive(pending)).expect("it arrives");
+            let dispatches: u64 = gpu
+                .kernels()
+                .iter()
+                .filter(|kernel| kernel.name.starts_with("embedding"))
+                .map(|kernel| kernel.dispatches)
+                .sum();
+            (values, dispatches)
+        };
+        // 50 words in blocks of 32.
+        let (whole, parts) = (run(None), run(Some(1)));
+        assert_eq!((whole.1, parts.1), (1, 2), "{}", format.name());
+        let differs = whole.0.iter().zip(&parts.0).position(|(one, other)| one.to_bits() != other.to_bits());
+        assert_eq!(differs, None, "{}", format.name());
+    }
 }
 
 #[derive(Clone, Debug)]

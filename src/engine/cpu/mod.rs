@@ -20,12 +20,12 @@ use specter_web_kernels::simd::LANES;
 use specter_web_kernels::{Address, Arithmetic};
 
 use super::{
-    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause, RowsOf,
-    merged_parts,
+    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause,
+    PositionWeights, RowsOf, merged_parts,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
-use crate::model::bert::Embeddings;
+use crate::model::network::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
 use crate::weights::format::GROUP;
@@ -128,6 +128,17 @@ pub struct BottleneckLayers {
     down: Dense<Matrix, Region>,
     activation: Activation,
     up: Dense<Matrix, Region>,
+}
+
+/// What relative positions project to in one layer.
+#[derive(Debug)]
+pub struct Positions {
+    /// What the kernel is told of it.
+    table: Region,
+    /// What that refers to.
+    _rows: Region,
+    _keys: Region,
+    _queries: Region,
 }
 
 /// Rows of activations, `(count, width)` f32.
@@ -277,6 +288,7 @@ impl<P: Processor> Backend for Cpu<P> {
     type Matrix = Matrix;
     type Vector = Region;
     type Bottleneck = BottleneckLayers;
+    type Positions = Positions;
     type Rows = Rows;
     type Pending = Vec<f32>;
     const COMPILES: bool = false;
@@ -286,7 +298,7 @@ impl<P: Processor> Backend for Cpu<P> {
     }
 
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
-        if layout == Layout::Table {
+        if matches!(layout, Layout::Table | Layout::Positions) {
             let (rows, format) = parts.first().copied().unwrap_or((0, Format::F32));
             let values = self.region(format.value_bytes(rows, columns))?;
             let scales = self.region(format.scale_bytes(rows, columns))?;
@@ -354,6 +366,26 @@ impl<P: Processor> Backend for Cpu<P> {
         })
     }
 
+    fn positions(&mut self, weights: &PositionWeights) -> Result<Positions> {
+        let &PositionWeights { hidden, ref rows, ref keys, ref queries, scale } = weights;
+        let mut panels = |values: &[f32]| {
+            let scaled = values.iter().map(|value| value * scale).collect();
+            self.filled_region(&packing::panels(Block::F32(scaled), hidden, self.traits.arithmetic))
+        };
+        let (keys_region, queries_region) = (panels(keys)?, panels(queries)?);
+        let rows_region = self.filled_region(bytemuck::cast_slice(rows))?;
+        let table = kernels::positions::Positions {
+            rows: rows_region.address(),
+            longest: weights.longest() as u32,
+            panels: (keys.len() / hidden).div_ceil(LANES) as u32,
+            keys: keys_region.address(),
+            queries: queries_region.address(),
+            scale,
+        };
+        let table = self.filled_region(bytemuck::bytes_of(&table))?;
+        Ok(Positions { table, _rows: rows_region, _keys: keys_region, _queries: queries_region })
+    }
+
     async fn loaded(&mut self) -> Result<()> {
         Ok(())
     }
@@ -403,7 +435,9 @@ impl<P: Processor> Backend for Cpu<P> {
             // A network never looks rows of weights up.
             Matrix::Linear { .. } => (kernels::embedding::Table { format: 0, values: 0, scales: 0 }, 0),
         };
-        let ((words, width), (positions, _)) = (table(&embeddings.word), table(&embeddings.position));
+        let (words, width) = table(&embeddings.word);
+        let nothing = kernels::embedding::Table { format: 0, values: 0, scales: 0 };
+        let positions = embeddings.position.as_ref().map_or(nothing, |position| table(position).0);
         let sums = self.rows(RowsOf::Tokens, width);
         self.record(kernels::embedding::Embedding {
             words,
@@ -413,7 +447,10 @@ impl<P: Processor> Backend for Cpu<P> {
             width: width as u32,
             output: sums.address(),
         });
-        self.layer_norm(&sums, None, &embeddings.norm, None)
+        match &embeddings.norm {
+            Some(norm) => self.layer_norm(&sums, None, norm, None),
+            None => sums,
+        }
     }
 
     fn linear(
@@ -468,6 +505,7 @@ impl<P: Processor> Backend for Cpu<P> {
         columns: AttentionColumns,
         heads: usize,
         head_size: usize,
+        positions: Option<&Positions>,
     ) -> Rows {
         let output = self.rows(queries.0.of, heads * head_size);
         let (starts, documents) = self.tables();
@@ -485,6 +523,21 @@ impl<P: Processor> Backend for Cpu<P> {
             heads: heads as u32,
             head_size: head_size as u32,
             longest: self.tables.as_ref().map_or(0, |tables| tables.longest as u32),
+            positions: positions.map_or(0, |positions| positions.table.address()),
+            output: output.address(),
+        });
+        output
+    }
+
+    fn neighbours(&mut self, input: &Rows, taps: usize) -> Rows {
+        let output = self.rows(input.0.of, input.0.width * taps);
+        let (starts, documents) = self.tables();
+        self.record(kernels::neighbours::Neighbours {
+            input: input.address(),
+            width: input.0.width as u32,
+            taps: taps as u32,
+            starts,
+            documents,
             output: output.address(),
         });
         output

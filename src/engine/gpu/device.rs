@@ -210,9 +210,14 @@ impl Device {
         self.handle.create_buffer(&descriptor)
     }
 
+    /// The largest buffer that a kernel can see as a whole.
+    pub(super) fn largest_binding(&self) -> u64 {
+        self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size)
+    }
+
     /// Whether the device allows a buffer of this size.
     pub(super) fn check_size(&self, what: &str, size: u64) -> Result<()> {
-        let limit = self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size);
+        let limit = self.largest_binding();
         if size > limit {
             let (size, limit) = (size.div_ceil(1 << 20), limit >> 20);
             return Err(Error::OutOfMemory {

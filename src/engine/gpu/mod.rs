@@ -19,12 +19,12 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, RowsOf,
-    merged_parts,
+    AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs,
+    PositionWeights, RowsOf, merged_parts,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
-use crate::model::bert::Embeddings;
+use crate::model::network::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
 use crate::weights::format::GROUP;
@@ -36,8 +36,9 @@ use packing::Order;
 use readback::Arriving;
 use recorder::{Kernel, Recorder};
 use shaders::{
-    ApplyGateParams, AttentionParams, BottleneckParams, EmbeddingParams, GateParams, LayerNormParams,
-    LinearParams, PoolParams, QuantizeParams, Shader, TopKParams,
+    ApplyGateParams, AttentionParams, AttentionPositionsParams, BottleneckParams, EmbeddingParams,
+    GateParams, LayerNormParams, LinearParams, NeighboursParams, PoolParams, QuantizeParams, Shader,
+    TopKParams,
 };
 
 pub use arena::Rows;
@@ -87,6 +88,9 @@ const MAX_BOTTLENECK: usize = 1024;
 /// How many rows a workgroup normalizes by quads; `ROWS` of `shared/reduce_quad.wgsl`.
 const NORM_QUADS: usize = 4;
 
+/// Rows of a table that lie together; their scales fill whole words.
+const TABLE_BLOCK: usize = 32;
+
 /// A GPU with the weights of one model.
 pub struct Gpu {
     device: Device,
@@ -99,6 +103,8 @@ pub struct Gpu {
     plans: Plans,
     /// Whether kernels may be taken that round activations.
     may_round: bool,
+    /// Tables of more bytes are kept in parts.
+    largest_table: u64,
     /// The widest rows that any operation of the network makes.
     widest: usize,
     tokens: usize,
@@ -180,6 +186,18 @@ pub struct BottleneckBuffers {
     up_bias: Weights,
 }
 
+/// What relative positions project to in one layer.
+#[derive(Debug)]
+pub struct Positions {
+    /// By distance, from `1 - longest` on.
+    rows: Weights,
+    longest: usize,
+    /// `(2 · span, 2H)`: `Pk`, and behind it `Pq`, scaled.
+    projections: Weights,
+    hidden: usize,
+    scale: f32,
+}
+
 impl Gpu {
     /// Opens the fastest adapter that there is.
     pub async fn new(options: GpuOptions) -> Result<Self> {
@@ -197,6 +215,7 @@ impl Gpu {
             tuning,
             plans: Plans::new(),
             may_round: false,
+            largest_table: device.largest_binding(),
             device,
             widest: 0,
             tokens: 0,
@@ -214,6 +233,18 @@ impl Gpu {
     /// Fills all activation buffers with NaN, so that a kernel that leaves something out cannot pass a test.
     pub fn poison_activations(&mut self) {
         self.arena.poison(&self.device);
+    }
+
+    /// Keeps tables in parts of so many bytes at most, as a device does that binds no more at once.
+    pub fn split_tables(&mut self, bytes: u64) {
+        self.largest_table = bytes;
+    }
+
+    /// The parts of a table, each of whole blocks of rows.
+    fn table_parts(&self, rows: usize, columns: usize, format: Format) -> Vec<(Range<usize>, Format)> {
+        let row = format.value_bytes(1, columns).max(format.scale_bytes(1, columns)).max(1) as u64;
+        let most = ((self.largest_table / row) as usize).max(TABLE_BLOCK) / TABLE_BLOCK * TABLE_BLOCK;
+        (0..rows).step_by(most).map(|first| (first..rows.min(first + most), format)).collect()
     }
 
     fn weights(&self, bytes: usize, label: &str) -> Result<Weights> {
@@ -281,10 +312,58 @@ impl Gpu {
         out
     }
 
+    /// Fills rows of a table, which may lie in several of its parts.
+    fn write_table(&self, matrix: &Matrix, first_row: usize, block: Block) -> Result<()> {
+        let (columns, format) = (matrix.columns, matrix.first.format);
+        let (values, scales) = block.into_bytes();
+        let rows = values.len() / format.value_bytes(1, columns).max(1);
+        for part in matrix.parts() {
+            let written = part.rows.start.max(first_row)..part.rows.end.min(first_row + rows);
+            if written.is_empty() {
+                continue;
+            }
+            let (from, to) = (written.start - first_row, written.start - part.rows.start);
+            let write = |buffer: &Weights, bytes: &[u8], size: &dyn Fn(usize) -> usize| {
+                let some = bytes.get(size(from)..size(from + written.len()).min(bytes.len()));
+                let some = some.ok_or_else(|| Error::internal("a block of a table is too short"))?;
+                let mut whole = some.to_vec();
+                // The GPU takes whole words.
+                whole.resize(some.len().next_multiple_of(4), 0);
+                self.device.queue.write_buffer(&buffer.buffer, size(to) as u64, &whole);
+                Ok(())
+            };
+            write(&part.values, &values, &|rows| format.value_bytes(rows, columns))?;
+            if let Some(buffer) = &part.scales {
+                write(buffer, &scales, &|rows| format.scale_bytes(rows, columns))?;
+            }
+        }
+        Ok(())
+    }
+
     fn row_count(&self, of: RowsOf) -> usize {
         match of {
             RowsOf::Tokens => self.tokens,
             RowsOf::Documents => self.documents,
+        }
+    }
+}
+
+impl AttentionParams {
+    /// The same, and where positions are.
+    fn with_positions(self, positions: &Positions) -> AttentionPositionsParams {
+        let Self { rows, heads, query_stride, query_offset, kv_stride, key_offset, value_offset, scale } =
+            self;
+        AttentionPositionsParams {
+            rows,
+            heads,
+            query_stride,
+            query_offset,
+            kv_stride,
+            key_offset,
+            value_offset,
+            scale,
+            longest: positions.longest as u32,
+            position_stride: (2 * positions.hidden / 4) as u32,
         }
     }
 }
@@ -313,6 +392,7 @@ impl Backend for Gpu {
     type Matrix = Matrix;
     type Vector = Weights;
     type Bottleneck = BottleneckBuffers;
+    type Positions = Positions;
     type Rows = Rows;
     type Pending = Pending;
     const COMPILES: bool = true;
@@ -334,11 +414,15 @@ impl Backend for Gpu {
         let rows = parts.iter().map(|(rows, _)| rows).sum();
         self.widest = match layout {
             Layout::Linear => self.widest.max(columns).max(rows),
-            Layout::Table => self.widest.max(columns),
+            Layout::Table | Layout::Positions => self.widest.max(columns),
             // Who reads it out says how wide it is.
             Layout::Head => self.widest,
         };
-        let mut parts = merged_parts(parts.iter().copied()).into_iter().map(|(rows, format)| {
+        let parts = match (layout, parts) {
+            (Layout::Table, &[(rows, format)]) => self.table_parts(rows, columns, format),
+            _ => merged_parts(parts.iter().copied()),
+        };
+        let mut parts = parts.into_iter().map(|(rows, format)| {
             let scale_bytes = format.scale_bytes(rows.len(), columns);
             let values = self.weights(format.value_bytes(rows.len(), columns), "weights")?;
             let scales = if scale_bytes > 0 { Some(self.weights(scale_bytes, "scales")?) } else { None };
@@ -352,11 +436,14 @@ impl Backend for Gpu {
 
     fn write_rows(&mut self, matrix: &mut Matrix, first_row: usize, block: Block) -> Result<()> {
         let queue = &self.device.queue;
+        if matches!(matrix.layout, Layout::Table | Layout::Positions) {
+            return self.write_table(matrix, first_row, block);
+        }
         let part = matrix.parts().find(|part| part.rows.contains(&first_row));
         let part = part.ok_or_else(|| Error::internal(format!("a matrix has no row {first_row}")))?;
         let before = first_row - part.rows.start;
         let order = part.plan.few.order();
-        let (values, scales) = packing::pack(block, matrix.columns, matrix.layout, order, before);
+        let (values, scales) = packing::pack(block, matrix.columns, order, before);
         let scale_bytes = part.format.scale_bytes(before, matrix.columns);
         let value_bytes = part.format.value_bytes(before, matrix.columns);
         queue.write_buffer(&part.values.buffer, value_bytes as u64, &values);
@@ -382,8 +469,7 @@ impl Backend for Gpu {
         }
         self.device.watch();
         let padded = weights.padded(packing::TILE);
-        let tiles =
-            |values, columns| packing::pack(Block::F32(values), columns, Layout::Linear, Order::Natural, 0).0;
+        let tiles = |values, columns| packing::pack(Block::F32(values), columns, Order::Natural, 0).0;
         Ok(BottleneckBuffers {
             width: padded.width,
             hidden,
@@ -392,6 +478,22 @@ impl Backend for Gpu {
             down_bias: self.upload(bytemuck::cast_slice(&padded.down_bias), "adapter_down bias")?,
             up: self.upload(&tiles(padded.up, padded.width), "adapter_up")?,
             up_bias: self.upload(bytemuck::cast_slice(&padded.up_bias), "adapter_up bias")?,
+        })
+    }
+
+    fn positions(&mut self, weights: &PositionWeights) -> Result<Positions> {
+        let &PositionWeights { hidden, ref rows, ref keys, ref queries, scale } = weights;
+        self.device.watch();
+        let queries = queries.chunks(hidden).map(|row| row.iter().map(|query| query * scale));
+        let both = keys.chunks(hidden).zip(queries);
+        let projections: Vec<f32> =
+            both.flat_map(|(keys, queries)| keys.iter().copied().chain(queries)).collect();
+        Ok(Positions {
+            rows: self.upload(bytemuck::cast_slice(rows), "position rows")?,
+            longest: weights.longest(),
+            projections: self.upload(bytemuck::cast_slice(&projections), "positions")?,
+            hidden,
+            scale,
         })
     }
 
@@ -422,7 +524,6 @@ impl Backend for Gpu {
     fn embedding(&mut self, embeddings: &Embeddings<Matrix, Weights>) -> Rows {
         let Embeddings { word, position, norm } = embeddings;
         let out = self.arena.rows(&self.device, RowsOf::Tokens, word.columns);
-        let (word_table, position_table) = (&word.first, &position.first);
         let (shaders, workgroup_rows) = if self.prefers_quads() {
             let quads = [
                 &shaders::EMBEDDING_QUADS_F32,
@@ -440,25 +541,37 @@ impl Backend for Gpu {
             ];
             (workgroups, 1)
         };
-        self.recorder.dispatch(
-            &self.device,
-            &Kernel {
-                shader: by_format(word_table.format, shaders),
-                constants: &[],
-                params: &EmbeddingParams { hidden: word.columns as u32, epsilon: norm.epsilon },
-                inputs: &[
-                    self.arena.tokens().into(),
-                    (&word_table.values).into(),
-                    word_table.scales.as_ref().unwrap_or(&word_table.values).into(),
-                    (&position_table.values).into(),
-                    (&norm.weight).into(),
-                    (&norm.bias).into(),
-                ],
-                output: (&out).into(),
-                workgroups: [self.tokens.div_ceil(workgroup_rows), 1],
-                operations: product(&[self.tokens, word.columns, 8]),
-            },
-        );
+        for table in word.parts() {
+            let position = position.as_ref().map_or(&table.values, |position| &position.first.values);
+            let norm_weight = norm.as_ref().map_or(&table.values, |norm| &norm.weight);
+            self.recorder.dispatch(
+                &self.device,
+                &Kernel {
+                    shader: by_format(table.format, shaders),
+                    constants: &[
+                        ("HAS_POSITIONS", flag(embeddings.position.is_some())),
+                        ("HAS_NORM", flag(norm.is_some())),
+                    ],
+                    params: &EmbeddingParams {
+                        hidden: word.columns as u32,
+                        epsilon: norm.as_ref().map_or(0.0, |norm| norm.epsilon),
+                        first_word: table.rows.start as u32,
+                        words: table.rows.len() as u32,
+                    },
+                    inputs: &[
+                        self.arena.tokens().into(),
+                        (&table.values).into(),
+                        table.scales.as_ref().unwrap_or(&table.values).into(),
+                        position.into(),
+                        norm_weight.into(),
+                        norm.as_ref().map_or(norm_weight, |norm| &norm.bias).into(),
+                    ],
+                    output: (&out).into(),
+                    workgroups: [self.tokens.div_ceil(workgroup_rows), 1],
+                    operations: product(&[self.tokens, word.columns, 8]),
+                },
+            );
+        }
         out
     }
 
@@ -533,6 +646,7 @@ impl Backend for Gpu {
         columns: AttentionColumns,
         heads: usize,
         head_size: usize,
+        positions: Option<&Positions>,
     ) -> Rows {
         let rows = self.row_count(queries.of);
         let out = self.arena.rows(&self.device, queries.of, heads * head_size);
@@ -545,7 +659,7 @@ impl Backend for Gpu {
             kv_stride: vectors(keys_values.width),
             key_offset: vectors(columns.key),
             value_offset: vectors(columns.value),
-            scale: (head_size as f32).sqrt().recip(),
+            scale: positions.map_or((head_size as f32).sqrt().recip(), |positions| positions.scale),
         };
         let head_vectors = ("HEAD_VECTORS", f64::from(vectors(head_size)));
         let operations = match queries.of {
@@ -557,7 +671,7 @@ impl Backend for Gpu {
             (RowsOf::Tokens, 64) => Some(&shaders::ATTENTION_QUADS_64),
             _ => None,
         };
-        if let Some(shader) = quads.filter(|_| self.prefers_quads()) {
+        if let Some(shader) = quads.filter(|_| self.prefers_quads() && positions.is_none()) {
             let workgroup_heads = heads.min(16);
             let (tiles, tile_count) = self.arena.tiles();
             self.recorder.dispatch(
@@ -574,21 +688,58 @@ impl Backend for Gpu {
             );
             return out;
         }
+        let constants = &[head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
+        let contents =
+            [queries.into(), keys_values.into(), self.arena.tokens().into(), self.arena.starts().into()];
+        let workgroups = [rows.div_ceil(64), heads];
+        match positions {
+            None => self.recorder.dispatch(
+                &self.device,
+                &Kernel {
+                    shader: &shaders::ATTENTION,
+                    constants,
+                    params: &params,
+                    inputs: &contents,
+                    output: (&out).into(),
+                    workgroups,
+                    operations,
+                },
+            ),
+            Some(positions) => self.recorder.dispatch(
+                &self.device,
+                &Kernel {
+                    shader: &shaders::ATTENTION_POSITIONS,
+                    constants,
+                    params: &params.with_positions(positions),
+                    inputs: &[&contents[..], &[(&positions.rows).into(), (&positions.projections).into()]]
+                        .concat(),
+                    output: (&out).into(),
+                    workgroups,
+                    operations: 2 * operations,
+                },
+            ),
+        }
+        out
+    }
+
+    fn neighbours(&mut self, input: &Rows, taps: usize) -> Rows {
+        let rows = self.row_count(input.of);
+        let width = input.width * taps;
+        let out = self.arena.rows(&self.device, input.of, width);
         self.recorder.dispatch(
             &self.device,
             &Kernel {
-                shader: &shaders::ATTENTION,
-                constants: &[head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))],
-                params: &params,
-                inputs: &[
-                    queries.into(),
-                    keys_values.into(),
-                    self.arena.tokens().into(),
-                    self.arena.starts().into(),
-                ],
+                shader: &shaders::NEIGHBOURS,
+                constants: &[],
+                params: &NeighboursParams {
+                    hidden: input.width as u32,
+                    taps: taps as u32,
+                    rows: rows as u32,
+                },
+                inputs: &[input.into(), self.arena.tokens().into(), self.arena.starts().into()],
                 output: (&out).into(),
-                workgroups: [rows.div_ceil(64), heads],
-                operations,
+                workgroups: [width.div_ceil(64), rows],
+                operations: product(&[rows, width]),
             },
         );
         out

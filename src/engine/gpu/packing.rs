@@ -1,12 +1,10 @@
 //! Weights in the order in which the kernels read them.
 //!
-//! A linear layer reads tiles of 4 outputs × 4 inputs, all tiles of the same 4 outputs in a row; a table is looked up
-//! row by row and stays row-major. Four rows of a matrix are a whole number of tiles, so blocks of rows land in
-//! consecutive bytes either way.
+//! A linear layer reads tiles of 4 outputs × 4 inputs, all tiles of the same 4 outputs in a row. Four rows of a matrix are
+//! a whole number of tiles, so blocks of rows land in consecutive bytes.
 
 use half::f16;
 
-use crate::model::Layout;
 use crate::weights::Block;
 use crate::weights::format::GROUP;
 
@@ -38,33 +36,28 @@ impl Order {
 pub(super) fn pack(
     block: Block,
     columns: usize,
-    layout: Layout,
     order: Order,
     first_row: usize,
 ) -> (Vec<u8>, Option<Vec<u8>>) {
     let first_tile = first_row / TILE;
-    match (block, layout) {
-        (Block::F32(values), Layout::Table) => (bytes(&values), None),
-        (Block::F16(values), Layout::Table) => (bytes(&values), None),
-        (Block::Q8 { quants, scales }, Layout::Table) => (bytes(&quants), Some(padded_bytes(&scales))),
-        (Block::Q4 { quants, scales }, Layout::Table) => (quants, Some(padded_bytes(&scales))),
-        (Block::F32(values), Layout::Linear | Layout::Head) => {
+    match block {
+        Block::F32(values) => {
             let mut tiles = tiles(&values, columns, TILE);
             reorder(&mut tiles, columns, order, first_tile);
             (bytes(&tiles), None)
         }
-        (Block::F16(values), Layout::Linear | Layout::Head) => {
+        Block::F16(values) => {
             let mut tiles = tiles(&values, columns, TILE);
             reorder(&mut tiles, columns, order, first_tile);
             (bytes(&tiles), None)
         }
-        (Block::Q8 { quants, scales }, Layout::Linear | Layout::Head) => {
+        Block::Q8 { quants, scales } => {
             let mut quants = tiles(&quants, columns, TILE);
             reorder(&mut quants, columns, order, first_tile);
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             (bytes(&quants), Some(padded_bytes(&scales)))
         }
-        (Block::Q4 { quants, scales }, Layout::Linear | Layout::Head) => {
+        Block::Q4 { quants, scales } => {
             let scales: Vec<f16> = tiles(&scales, columns / GROUP, 1);
             // Two quants a byte.
             let mut quants = tiles(&quants, columns / 2, TILE / 2);
@@ -148,10 +141,11 @@ mod tests {
     fn blocks_of_four_rows_land_end_to_end() {
         let values: Vec<f32> = (0..8 * 32).map(|value| value as f32).collect();
         let order = Order::Quads;
-        let whole = pack(Block::F32(values.clone()), 32, Layout::Linear, order, 0).0;
-        let halves = values.chunks(4 * 32).enumerate().flat_map(|(half, values)| {
-            pack(Block::F32(values.to_vec()), 32, Layout::Linear, order, half * 4).0
-        });
+        let whole = pack(Block::F32(values.clone()), 32, order, 0).0;
+        let halves = values
+            .chunks(4 * 32)
+            .enumerate()
+            .flat_map(|(half, values)| pack(Block::F32(values.to_vec()), 32, order, half * 4).0);
         assert_eq!(whole, halves.collect::<Vec<u8>>());
     }
 

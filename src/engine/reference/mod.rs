@@ -8,17 +8,19 @@ mod bottleneck;
 mod elementwise;
 mod layer_norm;
 mod linear;
+mod neighbours;
 mod pool;
 mod top_k;
 
 use std::rc::Rc;
 
 use super::{
-    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause, RowsOf,
+    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause,
+    PositionWeights, RowsOf,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
-use crate::model::bert::Embeddings;
+use crate::model::network::Embeddings;
 use crate::model::{Activation, Dense, LayerNorm, Layout, Pooling};
 use crate::text::Batch;
 use crate::weights::format::GROUP;
@@ -147,6 +149,7 @@ impl Backend for Reference {
     type Matrix = Matrix;
     type Vector = Vec<f32>;
     type Bottleneck = BottleneckWeights;
+    type Positions = PositionWeights;
     type Rows = Rows;
     type Pending = Vec<f32>;
     const COMPILES: bool = false;
@@ -182,6 +185,12 @@ impl Backend for Reference {
         Ok(weights.clone())
     }
 
+    fn positions(&mut self, weights: &PositionWeights) -> Result<PositionWeights> {
+        let PositionWeights { rows, keys, queries, .. } = weights;
+        self.weight_bytes += ((rows.len() + keys.len() + queries.len()) * 4) as u64;
+        Ok(weights.clone())
+    }
+
     async fn loaded(&mut self) -> Result<()> {
         Ok(())
     }
@@ -194,10 +203,14 @@ impl Backend for Reference {
     fn embedding(&mut self, embeddings: &Embeddings<Matrix, Vec<f32>>) -> Rows {
         let width = embeddings.word.columns;
         let sums = self.batch.ids.iter().zip(self.batch.positions()).flat_map(|(&id, position)| {
-            add(embeddings.word.row(id as usize), Some(&embeddings.position.row(position as usize)))
+            let position = embeddings.position.as_ref().map(|table| table.row(position as usize));
+            add(embeddings.word.row(id as usize), position.as_deref())
         });
         let sums = Rows::new(RowsOf::Tokens, width, sums.collect());
-        layer_norm::layer_norm(&sums, None, &embeddings.norm, None)
+        match &embeddings.norm {
+            Some(norm) => layer_norm::layer_norm(&sums, None, norm, None),
+            None => sums,
+        }
     }
 
     fn linear(
@@ -218,11 +231,16 @@ impl Backend for Reference {
         columns: AttentionColumns,
         heads: usize,
         head_size: usize,
+        positions: Option<&PositionWeights>,
     ) -> Rows {
         let documents = self.documents_of(queries);
-        attention::attention(queries, keys_values, columns, heads, head_size, |query| {
+        attention::attention(queries, keys_values, columns, [heads, head_size], positions, |query| {
             self.batch.rows(documents.get(query).copied().unwrap_or(0))
         })
+    }
+
+    fn neighbours(&mut self, input: &Rows, taps: usize) -> Rows {
+        neighbours::neighbours(input, taps, &self.batch)
     }
 
     fn layer_norm(
