@@ -33,10 +33,17 @@ fn tiny(replaced: &str, bytes: &[u8]) -> MemoryFolder {
 fn weights(file: &str, bytes: &[u8]) {
     let folder = MemoryFolder::new("m", [(file.to_owned(), bytes.to_vec())]);
     if let Ok(Some(checkpoint)) = block_on(Checkpoint::open(&folder, file, network::canonical_name)) {
+        let _ = checkpoint.parameter("mean_pool");
         for tensor in checkpoint.tensors() {
             let _ = block_on(checkpoint.vector(tensor));
         }
     }
+}
+
+/// A file of `torch.save` that may hold a state dict alone, and the same as a training checkpoint.
+fn pickled(bytes: &[u8]) {
+    weights("pytorch_model.bin", bytes);
+    weights("model.ckpt", bytes);
 }
 
 /// A safetensors file.
@@ -46,12 +53,12 @@ pub(crate) fn safetensors(bytes: &[u8]) {
 
 /// The state dict of a file of 2019, the keys of its storages, and the storages.
 pub(crate) fn pickle(bytes: &[u8]) {
-    weights("pytorch_model.bin", &[LEGACY, bytes].concat());
+    pickled(&[LEGACY, bytes].concat());
 }
 
 /// A zip archive of `torch.save`.
 pub(crate) fn zip(bytes: &[u8]) {
-    weights("pytorch_model.bin", bytes);
+    pickled(bytes);
 }
 
 /// The first byte, a digit, says which file of settings the rest is.

@@ -1,7 +1,7 @@
 //! An open weight file: which tensors it has, and their rows, block by block, so that a file is never in memory as a
 //! whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use half::{bf16, f16};
@@ -23,6 +23,26 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// Values that lie further apart than this are read one by one, where a tensor's rows are scattered over its file.
 const GATHER_GAP: u64 = 16 << 10;
 
+/// How the name of a training checkpoint ends, which holds more than tensors.
+const TRAINING: &str = ".ckpt";
+
+/// A setting that a training checkpoint holds beside its tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameter {
+    /// Python's `None`.
+    None,
+    /// A truth value.
+    Bool(bool),
+    /// An integer of up to 64 bits.
+    Int(i64),
+    /// A number in double precision.
+    Float(f64),
+    /// A text of up to 512 bytes.
+    Text(String),
+    /// Anything else: a list, a longer text, an object of Python's.
+    Other,
+}
+
 /// An open weight file whose tensors go by the names that a model uses.
 pub struct Checkpoint<F> {
     name: String,
@@ -31,13 +51,20 @@ pub struct Checkpoint<F> {
     tensors: HashMap<String, Stored>,
     /// Model's name of a tensor → its key in the file.
     keys: HashMap<String, String>,
+    /// The settings of the encoder, in a training checkpoint.
+    parameters: BTreeMap<String, Parameter>,
 }
 
 impl<F: File> Checkpoint<F> {
     /// Opens a file of a folder; `None` where the folder has none of this name. A name in `.safetensors` is read as
     /// such, any other as what `torch.save` writes.
     ///
-    /// `canonical_name` gives the name by which the model asks for a key of the file.
+    /// A name in `.ckpt` is that of a training checkpoint, of which the tensors of the state dict are listed and no
+    /// others. What else it asks Python for is passed over; in any other file of `torch.save` that is an error. Nothing
+    /// is executed in either.
+    ///
+    /// `canonical_name` gives the name by which the model asks for a key of the file. Two keys may be given the same
+    /// name where they share all their bytes: a pair of encoders with the same weights is saved as such.
     pub async fn open(
         folder: &impl Folder<File = F>,
         file: &str,
@@ -45,23 +72,46 @@ impl<F: File> Checkpoint<F> {
     ) -> Result<Option<Self>> {
         let Some(open) = folder.open(file).await? else { return Ok(None) };
         let name = format!("{}/{file}", folder.name());
-        let stored = if file.ends_with(".safetensors") {
-            safetensors::index(&name, &open).await?
+        let training = file.ends_with(TRAINING);
+        let (stored, parameters) = if file.ends_with(".safetensors") {
+            (safetensors::index(&name, &open).await?, BTreeMap::new())
         } else {
-            torch::index(&name, &open).await?
+            let foreign = if training { torch::Foreign::Opaque } else { torch::Foreign::Refused };
+            let contents = torch::index(&name, &open, foreign).await?;
+            (contents.tensors, contents.parameters)
         };
 
         let mut keys = HashMap::new();
-        let mut tensors = HashMap::new();
+        let mut tensors: HashMap<String, Stored> = HashMap::new();
         for (key, stored) in stored {
             let canonical = canonical_name(&key);
-            if let Some(other) = keys.insert(canonical.clone(), key.clone()) {
-                let problem = format!("both {other} and {key} claim to be {canonical}");
-                return Err(Error::corrupt(name, problem));
+            let Some(first) = tensors.get(&canonical) else {
+                keys.insert(canonical.clone(), key);
+                tensors.insert(canonical, stored);
+                continue;
+            };
+            if first.is_same(&stored) {
+                continue;
             }
-            tensors.insert(canonical, stored);
+            let other = keys.get(&canonical).unwrap_or(&canonical);
+            let problem = format!("both {other} and {key} claim to be {canonical}");
+            return Err(if training {
+                Error::unsupported(format!(
+                    "{name} holds two encoders that differ: {problem}, each with weights of its own. Save the state \
+                     dict of one of them"
+                ))
+            } else {
+                Error::corrupt(name, problem)
+            });
         }
-        Ok(Some(Self { name, file: open, tensors, keys }))
+        Ok(Some(Self { name, file: open, tensors, keys, parameters }))
+    }
+
+    /// A setting of the encoder that a training checkpoint holds, by its name: an entry of `encoder_params`, where that
+    /// is a plain dictionary.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.get(name)
     }
 
     /// The key of a tensor in the file.
@@ -439,7 +489,13 @@ mod tests {
         let mut stored = Stored::contiguous(Dtype::F32, shape.into(), offset * 4);
         stored.strides = strides.into();
         let tensors = HashMap::from([("a".to_owned(), stored)]);
-        Checkpoint { name: "ruler".to_owned(), file: Ruler::default(), tensors, keys: HashMap::new() }
+        Checkpoint {
+            name: "ruler".to_owned(),
+            file: Ruler::default(),
+            tensors,
+            keys: HashMap::new(),
+            parameters: BTreeMap::new(),
+        }
     }
 
     proptest! {

@@ -148,6 +148,15 @@ impl Stored {
         Self { dtype, shape, strides, region: Rc::new(Region::at(offset)), first: 0 }
     }
 
+    /// Whether both are the same values because they are the same bytes, seen in the same way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.region, &other.region)
+            && self.first == other.first
+            && self.dtype == other.dtype
+            && self.shape == other.shape
+            && self.strides == other.strides
+    }
+
     /// Where it lies among others, for reading them in the order of the file.
     pub(crate) fn position(&self) -> (u64, u64) {
         (self.region.position(), self.first)
@@ -178,6 +187,21 @@ fn contiguous_strides(shape: &[usize]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tensors_are_the_same_where_nothing_about_them_differs() {
+        let tensor = Stored::contiguous(Dtype::F32, vec![2, 3], 8);
+        assert!(tensor.is_same(&tensor.clone()));
+        for other in [
+            Stored { dtype: Dtype::F16, ..tensor.clone() },
+            Stored { shape: vec![2, 2], ..tensor.clone() },
+            Stored { strides: vec![1, 2], ..tensor.clone() },
+            Stored { first: 4, ..tensor.clone() },
+            Stored::contiguous(Dtype::F32, vec![2, 3], 8),
+        ] {
+            assert!(!tensor.is_same(&other), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_dimension_of_length_one_does_not_matter() {

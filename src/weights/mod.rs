@@ -8,7 +8,7 @@ pub mod index;
 pub mod safetensors;
 pub mod torch;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Parameter};
 pub use format::{Block, Format};
 pub use index::Dtype;
 

@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::pickle::{Pickle, Stop, Value};
-use super::{Fields, MAX_CONTENTS, big_endian, explain, place, state_dict};
+use super::pickle::{Foreign, Pickle, Stop, Value};
+use super::{Contents, Fields, MAX_CONTENTS, big_endian, explain, parameters, place, state_dict};
 use crate::error::{Error, Result};
 use crate::folder::File;
-use crate::weights::index::{Lead, Region, Stored};
+use crate::weights::index::{Lead, Region};
 
 /// `torch.serialization.MAGIC_NUMBER`, 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -21,47 +21,47 @@ const COUNT: u64 = 8;
 const FIRST_READ: u64 = 128 << 10;
 
 /// The pickles at the start of a file.
-struct Contents<'a> {
+struct Pickles<'a> {
     big_endian: bool,
     object: Pickle<'a>,
     keys: Vec<&'a str>,
     length: usize,
 }
 
-pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, Stored)>> {
+pub(super) async fn index(name: &str, file: &impl File, foreign: Foreign) -> Result<Contents> {
     // Nothing says how long the pickles are, so what is read doubles until they end.
     let limit = file.size().min(MAX_CONTENTS);
     let mut length = limit.min(FIRST_READ);
     loop {
         let bytes = file.read(0..length).await?;
-        match Contents::read(&bytes) {
-            Ok(contents) => return contents.place(name, file.size()),
+        match Pickles::read(&bytes, foreign) {
+            Ok(pickles) => return pickles.place(name, file.size()),
             Err(Stop::Truncated) if length < limit => length = limit.min(length * 2),
             Err(stop) => return Err(explain(name, stop)),
         }
     }
 }
 
-impl<'a> Contents<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, Stop> {
+impl<'a> Pickles<'a> {
+    fn read(bytes: &'a [u8], foreign: Foreign) -> Result<Self, Stop> {
         let corrupt = |problem: &str| Err(Stop::Corrupt(problem.to_owned()));
         let mut length = 0;
-        let mut next = || {
-            let pickle = Pickle::read(bytes.get(length..).unwrap_or_default())?;
+        let mut next = |foreign| {
+            let pickle = Pickle::read(bytes.get(length..).unwrap_or_default(), foreign)?;
             length += pickle.length;
             Ok(pickle)
         };
-        if next()?.root != Value::Long(&MAGIC) {
+        if next(Foreign::Refused)?.root != Value::Long(&MAGIC) {
             return corrupt("it is a pickle, but not one of torch.save");
         }
-        if next()?.root != Value::Int(PROTOCOL) {
+        if next(Foreign::Refused)?.root != Value::Int(PROTOCOL) {
             return corrupt("its protocol is not that of torch.save");
         }
-        let machine = next()?;
+        let machine = next(Foreign::Refused)?;
         let mut facts = machine.pairs(machine.root).unwrap_or_default().iter();
         let big_endian = facts.any(|&fact| fact == (Value::Str("little_endian"), Value::Bool(false)));
-        let object = next()?;
-        let keys = next()?;
+        let object = next(foreign)?;
+        let keys = next(Foreign::Refused)?;
         let keys = keys.items(keys.root).and_then(|keys| {
             let mut keys = keys.iter().map(|&key| match key {
                 Value::Str(key) => Some(key),
@@ -75,7 +75,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    fn place(&self, name: &str, file_size: u64) -> Result<Vec<(String, Stored)>> {
+    fn place(&self, name: &str, file_size: u64) -> Result<Contents> {
         if self.big_endian {
             return Err(big_endian(name));
         }
@@ -104,7 +104,8 @@ impl<'a> Contents<'a> {
                 return Err(Error::corrupt(name, format!("it holds the storage {key:?} twice")));
             }
         }
-        place(name, file_size, &self.object, state_dict(name, &self.object)?, &regions)
+        let tensors = place(name, file_size, &self.object, state_dict(name, &self.object)?, &regions)?;
+        Ok(Contents { tensors, parameters: parameters(&self.object) })
     }
 }
 

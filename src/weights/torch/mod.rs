@@ -3,6 +3,9 @@
 //! Such a file is a pickle, a program that builds objects, beside the bytes of the tensors. The program is read by a
 //! machine that can build dictionaries and views into bytes and nothing else. Two containers hold the
 //! two parts: a zip archive since 2020, and before that pickles and bytes one after the other.
+//!
+//! A training checkpoint holds the state of an optimizer and settings beside the weights. Of these, the settings that
+//! are plain values are read; the rest stays unknown, and the optimizer's tensors are neither listed nor read.
 
 mod legacy;
 mod pickle;
@@ -13,7 +16,9 @@ mod zip;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+pub(super) use self::pickle::Foreign;
 use self::pickle::{Pickle, Stop, Storage, Tensor, Value};
+use super::checkpoint::Parameter;
 use super::index::{Region, Stored};
 use crate::error::{Error, Result};
 use crate::folder::File;
@@ -23,12 +28,28 @@ const MAX_CONTENTS: u64 = 4 << 20;
 /// The longest key of a tensor or a storage; a pickle can name a long text again and again.
 const MAX_KEY: usize = 512;
 
-/// Every tensor of a file, by its key; `name` is the file's, for messages.
-pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, Stored)>> {
+/// The key of the settings of an encoder in the checkpoints of DPR and of what was made of it.
+const PARAMETERS: &str = "encoder_params";
+/// The most settings that are kept; DPR has a dozen.
+const MAX_PARAMETERS: usize = 1000;
+
+/// The most objects that a message names.
+const MAX_NAMED: usize = 4;
+
+/// What there is of use in a file.
+pub(super) struct Contents {
+    /// Every tensor of the state dict, by its key.
+    pub(super) tensors: Vec<(String, Stored)>,
+    /// The settings of the encoder.
+    pub(super) parameters: BTreeMap<String, Parameter>,
+}
+
+/// Reads what a file says of itself; `name` is the file's, for messages.
+pub(super) async fn index(name: &str, file: &impl File, foreign: Foreign) -> Result<Contents> {
     let start = file.read(0..file.size().min(8)).await?;
     match start.as_slice() {
-        [b'P', b'K', 3, 4, ..] => zip::index(name, file).await,
-        [0x80, ..] => legacy::index(name, file).await,
+        [b'P', b'K', 3, 4, ..] => zip::index(name, file, foreign).await,
+        [0x80, ..] => legacy::index(name, file, foreign).await,
         other => {
             let seen = String::from_utf8_lossy(other);
             let problem = format!("torch.save writes a zip archive or a pickle, but it begins with {seen:?}");
@@ -42,13 +63,10 @@ fn explain(name: &str, stop: Stop) -> Error {
     match stop {
         Stop::Truncated => Error::corrupt(name, "it ends within its pickle, or its pickle is too long"),
         Stop::Corrupt(problem) => Error::corrupt(name, problem),
-        Stop::Foreign(global) => {
-            let global: String = global.escape_debug().take(200).collect();
-            Error::unsupported(format!(
-                "{name} asks Python for {global}, which tensors do not need; nothing of it was executed. Use a file \
-                 that holds only a state dict, best as safetensors"
-            ))
-        }
+        Stop::Foreign(global) => Error::unsupported(format!(
+            "{name} asks Python for {global}, which tensors do not need; nothing of it was executed. Use a file \
+             that holds only a state dict, best as safetensors"
+        )),
     }
 }
 
@@ -57,13 +75,15 @@ fn big_endian(name: &str) -> Error {
 }
 
 /// The tensors of a state dict: those at the top of the pickle, or else those of the one dictionary there that holds
-/// any.
+/// any. An optimizer has its own one level deeper. Single numbers do not make a state dict: a checkpoint may have the
+/// loss as one.
 fn state_dict<'p, 'a>(name: &str, pickle: &'p Pickle<'a>) -> Result<Vec<(&'a str, &'p Tensor)>> {
     let Some(top) = pickle.pairs(pickle.root) else {
-        return Err(Error::corrupt(name, "it holds something else than a dictionary of tensors"));
+        return Err(without_tensors(name, pickle, "it holds something else than a dictionary of tensors"));
     };
+    let is_state = |tensors: &[(&str, &Tensor)]| tensors.iter().any(|(_, tensor)| !tensor.shape.is_empty());
     let tensors = tensors_of(pickle, top);
-    if !tensors.is_empty() {
+    if is_state(&tensors) {
         return Ok(tensors);
     }
     let mut found = BTreeMap::new();
@@ -72,7 +92,7 @@ fn state_dict<'p, 'a>(name: &str, pickle: &'p Pickle<'a>) -> Result<Vec<(&'a str
             && !found.contains_key(&index)
         {
             let inner = tensors_of(pickle, pickle.pairs(value).unwrap_or_default());
-            if !inner.is_empty() {
+            if is_state(&inner) {
                 found.insert(index, (key, inner));
             }
         }
@@ -84,14 +104,59 @@ fn state_dict<'p, 'a>(name: &str, pickle: &'p Pickle<'a>) -> Result<Vec<(&'a str
             "{name} holds several dictionaries of tensors ({}); save the one that is the model's",
             keys.join(", ")
         ))),
-        None => Err(Error::corrupt(name, "there are no tensors in it")),
+        None => Err(without_tensors(name, pickle, "there are no tensors in it")),
     }
+}
+
+/// Why no state dict was found. Where Python would have made an object, that may have been it.
+fn without_tensors(name: &str, pickle: &Pickle<'_>, problem: &str) -> Error {
+    let pairs = latest(pickle.pairs(pickle.root).unwrap_or_default()).into_iter();
+    let objects = pairs.filter_map(|(key, value)| Some(format!("{key} ({})", pickle.foreign_name(value)?)));
+    let objects: Vec<String> = objects.take(MAX_NAMED).collect();
+    let first = pickle.foreign_name(pickle.root).or_else(|| pickle.foreign_name(Value::Object(0)));
+    let asks = match first {
+        _ if !objects.is_empty() => format!("Python would have to make {}", objects.join(", ")),
+        Some(first) => format!("it asks Python for {first}"),
+        None => return Error::corrupt(name, problem),
+    };
+    Error::unsupported(format!(
+        "{name} holds no tensors that can be read, because {asks}; nothing of it was executed. Save its state dict \
+         alone, best as safetensors"
+    ))
+}
+
+/// The settings of an encoder. Of those that are no plain values, only that they are there is known.
+fn parameters(pickle: &Pickle<'_>) -> BTreeMap<String, Parameter> {
+    let settings = pickle.get(pickle.root, PARAMETERS);
+    let pairs = settings.and_then(|settings| pickle.pairs(settings)).unwrap_or_default();
+    let parameters = latest(pairs).into_iter().take(MAX_PARAMETERS).map(|(key, value)| {
+        let parameter = match value {
+            Value::None => Parameter::None,
+            Value::Bool(value) => Parameter::Bool(value),
+            Value::Int(value) => Parameter::Int(value),
+            Value::Float(value) => Parameter::Float(value),
+            Value::Str(text) if text.len() <= MAX_KEY => Parameter::Text(text.to_owned()),
+            _ => Parameter::Other,
+        };
+        (key.to_owned(), parameter)
+    });
+    parameters.collect()
 }
 
 fn tensors_of<'p, 'a>(
     pickle: &'p Pickle<'a>,
     pairs: &[(Value<'a>, Value<'a>)],
 ) -> Vec<(&'a str, &'p Tensor)> {
+    let tensors = latest(pairs).into_iter().filter_map(|(key, value)| match value {
+        Value::Tensor(index) => Some((key, pickle.tensors.get(index)?)),
+        _ => None,
+    });
+    tensors.collect()
+}
+
+/// What a dictionary holds by its keys that are texts: the last value of each. Keys stay borrowed, as a pickle can name
+/// one again and again.
+fn latest<'a>(pairs: &[(Value<'a>, Value<'a>)]) -> BTreeMap<&'a str, Value<'a>> {
     let mut latest = BTreeMap::new();
     for &(key, value) in pairs {
         if let Value::Str(key) = key
@@ -100,11 +165,7 @@ fn tensors_of<'p, 'a>(
             latest.insert(key, value);
         }
     }
-    let tensors = latest.into_iter().filter_map(|(key, value)| match value {
-        Value::Tensor(index) => Some((key, pickle.tensors.get(index)?)),
-        _ => None,
-    });
-    tensors.collect()
+    latest
 }
 
 /// Places tensors in the file, given the bytes of each storage and how many they are.

@@ -1,10 +1,11 @@
-//! A pickle machine that knows dictionaries, numbers, strings and tensors, and calls nothing.
+//! A pickle machine that knows dictionaries, numbers, texts and tensors, and calls nothing.
 //!
 //! Own code, because the crates for pickles (serde-pickle, pickled) know no persistent ids, by which PyTorch refers
 //! to the bytes of its tensors.
 //!
 //! The instructions are those of protocols 2 to 5 that Python's `pickletools` documents. A name that a pickle asks
-//! Python for is compared with the few that tensors need; any other ends the reading. Objects are kept in tables and
+//! Python for is compared with the few that tensors need. [`Foreign`] says what becomes of any other: either it ends
+//! the reading, or it stands for an object of which the name is all that is known. Objects are kept in tables and
 //! referred to by index, so nothing here recurses, and an object that contains itself does no harm. What is kept is
 //! proportional to the length of the pickle.
 
@@ -15,6 +16,16 @@ use crate::weights::index::Dtype;
 
 /// The most dimensions of a tensor.
 const MAX_RANK: usize = 8;
+
+/// What becomes of a name that a pickle asks Python for and tensors do not need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::weights) enum Foreign {
+    /// It ends the reading: a file of weights has no reason to hold one.
+    Refused,
+    /// It becomes an [`Object`](Value::Object), and so does what is called by it. What is put into such an object is
+    /// dropped. A training checkpoint holds settings and schedules of all kinds.
+    Opaque,
+}
 
 /// Why a pickle was not read to its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,11 +50,14 @@ pub(super) enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
+    Float(f64),
     Str(&'a str),
     /// The bytes of an integer that has more than eight of them, little-endian.
     Long(&'a [u8]),
-    /// Of no interest here: floats, bytes, sets.
+    /// Of no interest here: bytes, sets, and what refers to something outside that is no storage.
     Opaque,
+    /// What Python would have made; index into [`Pickle::foreign`].
+    Object(usize),
     Tuple {
         start: usize,
         length: usize,
@@ -126,6 +140,8 @@ pub(super) struct Pickle<'a> {
     pub(super) root: Value<'a>,
     pub(super) storages: Vec<Storage<'a>>,
     pub(super) tensors: Vec<Tensor>,
+    /// The module and the name of what Python was asked for in vain.
+    pub(super) foreign: Vec<[&'a str; 2]>,
     /// How many bytes it took.
     pub(super) length: usize,
     tuples: Vec<Value<'a>>,
@@ -135,18 +151,19 @@ pub(super) struct Pickle<'a> {
 
 impl<'a> Pickle<'a> {
     /// Reads one pickle from the start of some bytes.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
+    pub(super) fn read(bytes: &'a [u8], foreign: Foreign) -> Result<Self> {
         let pickle = Self {
             root: Value::None,
             storages: Vec::new(),
             tensors: Vec::new(),
+            foreign: Vec::new(),
             length: 0,
             tuples: Vec::new(),
             lists: Vec::new(),
             dicts: Vec::new(),
         };
         let memo = HashMap::new();
-        Machine { bytes, at: 0, stack: Vec::new(), marks: Vec::new(), memo, copied: 0, pickle }.run()
+        Machine { bytes, foreign, at: 0, stack: Vec::new(), marks: Vec::new(), memo, copied: 0, pickle }.run()
     }
 
     /// The items of a list or a tuple.
@@ -165,6 +182,23 @@ impl<'a> Pickle<'a> {
             _ => None,
         }
     }
+
+    /// What a key of a dictionary holds.
+    pub(super) fn get(&self, dictionary: Value<'a>, key: &str) -> Option<Value<'a>> {
+        let mut pairs = self.pairs(dictionary)?.iter().rev();
+        pairs.find(|&&(found, _)| found == Value::Str(key)).map(|&(_, value)| value)
+    }
+
+    /// The name by which Python would have made an object.
+    pub(super) fn foreign_name(&self, value: Value<'a>) -> Option<String> {
+        let Value::Object(index) = value else { return None };
+        self.foreign.get(index).map(escaped)
+    }
+}
+
+/// A name for a message.
+fn escaped([module, name]: &[&str; 2]) -> String {
+    format!("{module}.{name}").escape_debug().take(200).collect()
 }
 
 /// Opcodes by the names that `pickletools` gives them.
@@ -217,6 +251,7 @@ mod op {
     pub(super) const EMPTY_SET: u8 = 0x8f;
     pub(super) const ADDITEMS: u8 = 0x90;
     pub(super) const FROZENSET: u8 = 0x91;
+    pub(super) const NEWOBJ_EX: u8 = 0x92;
     pub(super) const STACK_GLOBAL: u8 = 0x93;
     pub(super) const MEMOIZE: u8 = 0x94;
     pub(super) const FRAME: u8 = 0x95;
@@ -225,6 +260,7 @@ mod op {
 
 struct Machine<'a> {
     bytes: &'a [u8],
+    foreign: Foreign,
     at: usize,
     stack: Vec<Value<'a>>,
     /// Heights of the stack; what lies below the last cannot be popped.
@@ -272,7 +308,7 @@ impl<'a> Machine<'a> {
             op::NEWTRUE => self.push(Value::Bool(true)),
             op::NEWFALSE => self.push(Value::Bool(false)),
             op::EMPTY_SET => self.push(Value::Opaque),
-            op::BINFLOAT => self.opaque(8),
+            op::BINFLOAT => self.array().and_then(|bytes| self.push(Value::Float(f64::from_be_bytes(bytes)))),
             op::BININT => {
                 self.array().and_then(|bytes| self.push(Value::Int(i32::from_le_bytes(bytes).into())))
             }
@@ -332,13 +368,18 @@ impl<'a> Machine<'a> {
             op::MEMOIZE => self.put(self.memo.len()),
             op::GLOBAL => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.global(&module, &name)
+                self.global(module, name)
             }
             op::STACK_GLOBAL => match (self.pop()?, self.pop()?) {
                 (Value::Str(name), Value::Str(module)) => self.global(module, name),
                 _ => corrupt("it names a Python object by something that is no text"),
             },
             op::REDUCE | op::NEWOBJ => self.reduce(),
+            op::NEWOBJ_EX if self.foreign == Foreign::Opaque => {
+                // With arguments by name, of which tensors have none.
+                self.pop()?;
+                self.reduce()
+            }
             op::BUILD => self.build(),
             op::BINPERSID => self.persistent_id(),
             other => corrupt(format!(
@@ -372,12 +413,12 @@ impl<'a> Machine<'a> {
         usize::try_from(number).map_err(|_| Stop::Truncated)
     }
 
-    fn line(&mut self) -> Result<String> {
+    fn line(&mut self) -> Result<&'a str> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let end = rest.iter().position(|&byte| byte == b'\n').ok_or(Stop::Truncated)?;
         let line = self.take(end)?;
         self.skip(1)?;
-        Ok(String::from_utf8_lossy(line).into_owned())
+        str::from_utf8(line).or_else(|_| corrupt("it names a Python object by something that is no text"))
     }
 
     // ------------------------------------------------------------------ plain values
@@ -396,8 +437,11 @@ impl<'a> Machine<'a> {
     }
 
     fn unicode(&mut self, length: usize) -> Result<()> {
-        let text = str::from_utf8(self.take(length)?);
-        text.map_or_else(|_| corrupt("a text in its pickle is not UTF-8"), |text| self.push(Value::Str(text)))
+        match str::from_utf8(self.take(length)?) {
+            Ok(text) => self.push(Value::Str(text)),
+            // Python writes one with half of a surrogate pair, as the name of a file can be.
+            Err(_) => self.other("a text in its pickle is not UTF-8"),
+        }
     }
 
     /// A string of Python 2, which may be any bytes.
@@ -412,6 +456,19 @@ impl<'a> Machine<'a> {
     }
 
     // ------------------------------------------------------------------ stack and memo
+
+    /// What no file of weights holds, and what a training checkpoint may hold.
+    fn other(&mut self, problem: impl Into<String>) -> Result<()> {
+        match self.foreign {
+            Foreign::Refused => corrupt(problem),
+            Foreign::Opaque => self.push(Value::Opaque),
+        }
+    }
+
+    /// Whether a value is an object whose inside is of no interest.
+    fn is_opaque(&self, value: Value<'a>) -> bool {
+        self.foreign == Foreign::Opaque && matches!(value, Value::Opaque | Value::Object(_))
+    }
 
     #[expect(clippy::unnecessary_wraps, reason = "a step ends in a Result")]
     fn push(&mut self, value: Value<'a>) -> Result<()> {
@@ -468,27 +525,40 @@ impl<'a> Machine<'a> {
         self.push(Value::Dict(self.pickle.dicts.len() - 1))
     }
 
+    /// The container below the items that begin at `start`.
+    fn below(&self, start: usize) -> Value<'a> {
+        let below = start.checked_sub(1).and_then(|below| self.stack.get(below));
+        below.copied().unwrap_or(Value::None)
+    }
+
     /// Moves what is above `start` into the list below it.
     fn append(&mut self, start: usize) -> Result<()> {
-        let below = start.checked_sub(1).and_then(|below| self.stack.get(below));
-        let Some(&Value::List(index)) = below else { return corrupt("it appends to what is no list") };
-        if let Some(list) = self.pickle.lists.get_mut(index) {
-            list.extend(self.stack.drain(start..));
+        match self.below(start) {
+            Value::List(index) => {
+                if let Some(list) = self.pickle.lists.get_mut(index) {
+                    list.extend(self.stack.drain(start..));
+                }
+            }
+            below if self.is_opaque(below) => self.stack.truncate(start),
+            _ => return corrupt("it appends to what is no list"),
         }
         Ok(())
     }
 
     /// Moves the pairs above `start` into the dictionary below it.
     fn set_items(&mut self, start: usize) -> Result<()> {
-        let below = start.checked_sub(1).and_then(|below| self.stack.get(below));
-        let Some(&Value::Dict(index)) = below else {
-            return corrupt("it sets items of what is no dictionary");
-        };
+        let below = self.below(start);
         let (pairs, []) = self.stack.get(start..).unwrap_or_default().as_chunks::<2>() else {
             return corrupt("a dictionary in it has a key without a value");
         };
-        if let Some(dict) = self.pickle.dicts.get_mut(index) {
-            dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
+        match below {
+            Value::Dict(index) => {
+                if let Some(dict) = self.pickle.dicts.get_mut(index) {
+                    dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
+                }
+            }
+            below if self.is_opaque(below) => {}
+            _ => return corrupt("it sets items of what is no dictionary"),
         }
         self.stack.truncate(start);
         Ok(())
@@ -496,18 +566,27 @@ impl<'a> Machine<'a> {
 
     // ------------------------------------------------------------------ objects
 
-    fn global(&mut self, module: &str, name: &str) -> Result<()> {
-        match Global::from_name(module, name) {
-            Some(global) => self.push(Value::Global(global)),
-            None => Err(Stop::Foreign(format!("{module}.{name}"))),
+    fn global(&mut self, module: &'a str, name: &'a str) -> Result<()> {
+        match (Global::from_name(module, name), self.foreign) {
+            (Some(global), _) => self.push(Value::Global(global)),
+            (None, Foreign::Refused) => Err(Stop::Foreign(escaped(&[module, name]))),
+            (None, Foreign::Opaque) => {
+                self.pickle.foreign.push([module, name]);
+                self.push(Value::Object(self.pickle.foreign.len() - 1))
+            }
         }
     }
 
+    /// A call. Of one that Python would have to make, nothing is known but what was called.
     fn reduce(&mut self) -> Result<()> {
         let arguments = self.pop()?;
-        let Value::Global(callable) = self.pop()? else { return corrupt("it calls what is no function") };
+        let callable = match self.pop()? {
+            Value::Global(callable) => callable,
+            called if self.is_opaque(called) => return self.push(called),
+            _ => return corrupt("it calls what is no function"),
+        };
         let Some(arguments) = self.pickle.items(arguments) else {
-            return corrupt("it calls a function without a tuple of arguments");
+            return self.other("it calls a function without a tuple of arguments");
         };
         match (callable, arguments) {
             (Global::OrderedDict, []) => self.dict(Vec::new()),
@@ -531,7 +610,7 @@ impl<'a> Machine<'a> {
                 self.push(Value::Tensor(self.pickle.tensors.len() - 1))
             }
             (callable, _) => {
-                corrupt(format!("it calls {callable:?} with arguments that torch.save does not write"))
+                self.other(format!("it calls {callable:?} with arguments that torch.save does not write"))
             }
         }
     }
@@ -550,7 +629,7 @@ impl<'a> Machine<'a> {
 
     fn ordered_dict(&mut self, pairs: Value<'a>) -> Result<()> {
         let Some(items) = self.pickle.items(pairs) else {
-            return corrupt("a dictionary in it is made of no list");
+            return self.other("a dictionary in it is made of no list");
         };
         self.copied += items.len();
         if self.copied > self.bytes.len() {
@@ -569,6 +648,7 @@ impl<'a> Machine<'a> {
         self.pop()?;
         match self.top()? {
             Value::Dict(_) => Ok(()),
+            other if self.is_opaque(other) => Ok(()),
             _ => corrupt("it changes an object that is no dictionary"),
         }
     }
@@ -585,10 +665,11 @@ impl<'a> Machine<'a> {
             &[Value::Str("storage"), Value::Global(kind), Value::Str(key), _, Value::Int(length), view] => {
                 (kind, key, length, view)
             }
-            [Value::Str("module"), ..] => {
+            [Value::Str("module"), ..] if self.foreign == Foreign::Refused => {
                 return Err(Stop::Foreign("a whole module with its source".to_owned()));
             }
-            _ => return corrupt("it refers to something outside that is no storage"),
+            // A module, or a storage of a type that no weights have.
+            _ => return self.other("it refers to something outside that is no storage"),
         };
         let (Global::StorageType { dtype, width }, Ok(length)) = (kind, u64::try_from(length)) else {
             return corrupt(format!("the storage {key:?} has no type or no length"));

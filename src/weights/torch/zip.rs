@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::pickle::Pickle;
-use super::{Fields, MAX_CONTENTS, big_endian, explain, place, state_dict};
+use super::pickle::{Foreign, Pickle};
+use super::{Contents, Fields, MAX_CONTENTS, big_endian, explain, parameters, place, state_dict};
 use crate::error::{Error, Result};
 use crate::folder::File;
-use crate::weights::index::{Lead, Region, Stored};
+use crate::weights::index::{Lead, Region};
 
 /// The record at the end without its comment, its zip64 form, and what points to the latter.
 const END: u64 = 22;
@@ -47,7 +47,7 @@ struct Directory {
     entries: u64,
 }
 
-pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, Stored)>> {
+pub(super) async fn index(name: &str, file: &impl File, foreign: Foreign) -> Result<Contents> {
     let archive = Archive::open(name, file).await?;
     let folders = archive.records.keys().filter_map(|record| record.strip_suffix("data.pkl"));
     let folders: Vec<&str> = folders.filter(|folder| folder.is_empty() || folder.ends_with('/')).collect();
@@ -67,7 +67,7 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
     }
     let Some(data) = record("data.pkl") else { return Err(Error::internal("data.pkl is gone")) };
     let bytes = archive.read(name, file, data).await?;
-    let pickle = Pickle::read(&bytes).map_err(|stop| explain(name, stop))?;
+    let pickle = Pickle::read(&bytes, foreign).map_err(|stop| explain(name, stop))?;
     let tensors = state_dict(name, &pickle)?;
 
     let mut regions = HashMap::new();
@@ -77,7 +77,8 @@ pub(super) async fn index(name: &str, file: &impl File) -> Result<Vec<(String, S
         let record = record(&format!("data/{key}")).ok_or_else(missing)?;
         regions.entry(key).or_insert_with(|| (Rc::new(archive.region(record)), record.size));
     }
-    place(name, file.size(), &pickle, tensors, &regions)
+    let tensors = place(name, file.size(), &pickle, tensors, &regions)?;
+    Ok(Contents { tensors, parameters: parameters(&pickle) })
 }
 
 impl Archive {
