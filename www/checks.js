@@ -7,7 +7,7 @@
 import { SpecterError } from './errors.js';
 
 /** @import { FitTargets } from './protocol.js' */
-/** @import { Paper } from './types.js' */
+/** @import { Paper, Task } from './types.js' */
 
 /**
  * A misspelt option would otherwise be ignored without a word.
@@ -64,6 +64,44 @@ export function checkTemplate(template) {
   if (template !== undefined && !/\{(title|abstract)\}/.test(String(template))) {
     throw new SpecterError('invalid-option', `template has {title} or {abstract} in it, or both; it was given ${shown(template)}.`);
   }
+}
+
+/**
+ * A task says which adapter is used, so one of the two is named.
+ *
+ * @param {unknown} task
+ * @param {unknown} adapter
+ */
+export function checkTask(task, adapter) {
+  checkKind('task', task ?? undefined, 'string');
+  checkKind('adapter', adapter ?? undefined, 'string');
+  if (typeof task === 'string' && typeof adapter === 'string') {
+    throw new SpecterError('invalid-option', `task is “${task}” and adapter is “${adapter}”. Name one of the two: a task knows its adapter.`);
+  }
+}
+
+/**
+ * @param {unknown} tasks
+ * @returns {Record<string, Task>}
+ */
+export function checkTasks(tasks) {
+  if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks)) {
+    throw new SpecterError('invalid-option', `tasks is an object of tasks by name; it was given ${kindOf(tasks)}.`);
+  }
+  for (const [name, task] of Object.entries(tasks)) {
+    const where = `tasks[${JSON.stringify(name)}]`;
+    checkNames(where, task, ['adapter', 'experts', 'template', 'pooling', 'normalize', 'similarity']);
+    const { adapter, experts, template, pooling, normalize, similarity } = task;
+    checkKind(`${where}.adapter`, adapter, 'string');
+    if (experts !== undefined && !(Number.isInteger(experts) && experts >= 0)) {
+      throw new SpecterError('invalid-option', `${where}.experts is the number of a set of experts, from 0 on; ${String(experts)} is none.`);
+    }
+    checkTemplate(template);
+    checkChoice(`${where}.pooling`, pooling, ['cls', 'mean']);
+    checkKind(`${where}.normalize`, normalize, 'boolean');
+    checkChoice(`${where}.similarity`, similarity, ['euclidean', 'cosine', 'dot']);
+  }
+  return /** @type {Record<string, Task>} */ (tasks);
 }
 
 /** @param {unknown} tuning */

@@ -392,7 +392,11 @@ function loadModel(model, options, store, context) {
   const { onProgress, signal } = context;
   const shouldStop = () => signal.aborted;
   const dtype = /** @type {Dtype} */ (options.dtype ?? 'q8');
-  return readyFolder(model, dtype, store, context, (folder) => Engine.load(folder, { ...options, onProgress, shouldStop }));
+  return readyFolder(model, dtype, store, context, (folder) => {
+    // In a folder that was converted, weights are called as usual.
+    const named = folder.weights === undefined ? {} : { weights: folder.weights };
+    return Engine.load(folder, { ...options, ...named, onProgress, shouldStop });
+  });
 }
 
 /**
@@ -452,7 +456,7 @@ async function fit(engine, { papers, targets, options, choices }, context) {
  * @param {Dtype | 'adapter' | 'head'} dtype
  * @param {Store | null} store
  * @param {CallContext} context
- * @param {(folder: import('./wasm/specter_web.js').Folder) => Promise<T>} use
+ * @param {(folder: import('./wasm/specter_web.js').Folder & { weights?: string }) => Promise<T>} use
  * @returns {Promise<T>}
  */
 function readyFolder(place, dtype, store, context, use) {

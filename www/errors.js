@@ -13,6 +13,7 @@
  * - `network`: a request failed or was cut short; trying again may help.
  * - `unsupported-model`, `unsupported-adapter`, `unsupported-head`: read and understood, but not something this engine
  *   runs, or not with this model.
+ * - `unknown-task`: the model has no task of that name.
  * - `unknown-adapter`, `unknown-head`: none of that name is loaded.
  * - `corrupt-file`: a file is damaged or does not fit the others.
  * - `invalid-input`: a paper or a source is not of a kind that can be used.
@@ -22,7 +23,7 @@
  * - `disposed`: called after `dispose()`.
  * - `internal`: a defect of this package.
  *
- * @typedef {'webgpu-unavailable' | 'wasm-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unsupported-head' | 'unknown-adapter' | 'unknown-head' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
+ * @typedef {'webgpu-unavailable' | 'wasm-unavailable' | 'model-not-found' | 'network' | 'unsupported-model' | 'unsupported-adapter' | 'unsupported-head' | 'unknown-task' | 'unknown-adapter' | 'unknown-head' | 'corrupt-file' | 'invalid-input' | 'invalid-option' | 'out-of-memory' | 'device-lost' | 'aborted' | 'disposed' | 'internal'} SpecterErrorCode
  */
 
 /**

@@ -17,7 +17,12 @@ import { openHttpFile } from './http.js';
 /**
  * A source after its address is settled; structured clone can carry it.
  *
- * @typedef {(HttpPlace | FilesPlace | DirectoryPlace) & { integrity?: Record<string, string> }} Place
+ * @typedef {(HttpPlace | FilesPlace | DirectoryPlace) & PlaceParts} Place
+ *
+ * @typedef {object} PlaceParts
+ * @property {Record<string, string>} [integrity]
+ * @property {string} [weights]  name of the file with a model's weights, where it is none of the usual
+ * @property {Place} [behind]    where a file is looked for that the model's own folder does not have
  *
  * @typedef {object} HttpPlace
  * @property {'http'} kind
@@ -42,6 +47,7 @@ import { openHttpFile } from './http.js';
  *
  * @typedef {object} Folder
  * @property {string} name
+ * @property {string} [weights]  name of the file with a model's weights, where it is none of the usual
  * @property {(file: string) => Promise<SourceFile | null>} open
  * @property {() => void} close
  */
@@ -71,7 +77,11 @@ import { openHttpFile } from './http.js';
  * @property {string} [revision]
  * @property {Record<string, string>} [headers]
  * @property {Record<string, string>} [integrity]
+ * @property {string} [weights]
  */
+
+/** What files of weights are usually called: those of a model, in the order in which they are looked for. */
+export const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'];
 
 const HUB_ID = /^(\w[\w.-]*(?:\/\w[\w.-]*)?)(?:@(\S+))?$/;
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:/i;
@@ -83,8 +93,22 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:/i;
  * @throws {SpecterError} `invalid-input` where `source` is none of the kinds of source
  */
 export function placeOf(source, { integrity, ...options }) {
-  const place = placeAt(source, options);
-  return integrity === undefined ? place : { ...place, integrity: checkedIntegrity(integrity) };
+  const { weights } = options;
+  return {
+    ...placeAt(source, options),
+    ...(integrity !== undefined && { integrity: checkedIntegrity(integrity) }),
+    ...(weights !== undefined && { weights }),
+  };
+}
+
+/**
+ * Whether one place is on the server of the other, to which alone headers are sent: they may hold a key.
+ *
+ * @param {Place} one
+ * @param {Place} other
+ */
+export function isSameOrigin(one, other) {
+  return one.kind === 'http' && other.kind === 'http' && new URL(one.base).origin === new URL(other.base).origin;
 }
 
 /**
@@ -118,7 +142,7 @@ function isPlainObject(value) {
  * @param {PlaceOptions} options
  * @returns {Place}
  */
-function placeAt(source, { hub, revision = 'main', headers = {} }) {
+function placeAt(source, { hub, revision = 'main', headers = {}, weights }) {
   if (typeof source === 'string') {
     if (ABSOLUTE.test(source) || /^\.{0,2}\//.test(source) || source.endsWith('/')) {
       return httpPlace(source, headers);
@@ -140,9 +164,9 @@ function placeAt(source, { hub, revision = 'main', headers = {} }) {
     return { kind: 'directory', name: source.name, handle: source };
   }
   if (Array.isArray(source) || (typeof FileList !== 'undefined' && source instanceof FileList)) {
-    return filesPlace(Array.from(/** @type {Iterable<unknown>} */ (source), namedFile));
+    return filesPlace(Array.from(/** @type {Iterable<unknown>} */ (source), namedFile), weights);
   }
-  if (isPlainObject(source)) return filesPlace(Object.entries(source).map(namedBytes));
+  if (isPlainObject(source)) return filesPlace(Object.entries(source).map(namedBytes), weights);
   throw new SpecterError(
     'invalid-input',
     'A model or an adapter is read from a hub id, the address of a folder, an array of File, an object of bytes by name, or a directory handle; this is none of them.',
@@ -189,18 +213,20 @@ function namedBytes([path, bytes]) {
 }
 
 /**
- * The folder is the one that holds the shallowest configuration file; a chosen directory's own name and
- * anything around the model fall away.
+ * The folder is the one that holds the shallowest configuration file, or the weights that were named; a chosen
+ * directory's own name and anything around the model fall away.
  *
  * @param {[path: string, contents: Blob][]} list
+ * @param {string} [weights]
  * @returns {FilesPlace}
  */
-function filesPlace(list) {
+function filesPlace(list, weights) {
   const depth = (/** @type {string} */ path) => path.split('/').length;
-  const marker = list
-    .map(([path]) => path)
-    .filter((path) => /(^|\/)(adapter_)?config\.json$/.test(path))
-    .sort((a, b) => depth(a) - depth(b))[0];
+  const shallowest = (/** @type {(path: string) => boolean} */ isOne) =>
+    list.map(([path]) => path).filter(isOne).sort((a, b) => depth(a) - depth(b))[0];
+  const marker =
+    (weights && shallowest((path) => `/${path}`.endsWith(`/${weights}`))) ||
+    shallowest((path) => /(^|\/)(adapter_)?config\.json$/.test(path));
   const root = marker ? marker.slice(0, marker.lastIndexOf('/') + 1) : '';
   /** @type {Map<string, Blob>} */
   const files = new Map();
@@ -231,6 +257,7 @@ export function openFolder(place, context) {
   const opened = [];
   return {
     name: place.name,
+    ...(place.weights !== undefined && { weights: place.weights }),
     async open(file) {
       const source = await openFile(place, file, { ...context, signal });
       opened.push(source);
@@ -257,10 +284,10 @@ const HASHED = 1 << 20;
 async function openFile(place, file, context) {
   const { integrity = {}, name } = place;
   const expected = Object.hasOwn(integrity, file) ? integrity[file] : undefined;
-  if (expected === undefined) return openUnchecked(place, file, context);
+  if (expected === undefined) return openAnywhere(place, file, context);
   const hash = new context.Sha256();
   try {
-    const source = await openUnchecked(place, file, { ...context, onBytes: (bytes) => hash.update(bytes) });
+    const source = await openAnywhere(place, file, { ...context, onBytes: (bytes) => hash.update(bytes) });
     if (!source) throw new SpecterError('model-not-found', `${name} has no ${file}, which integrity has a hash for.`, { file });
     const found = hash.hex();
     if (found === expected) return source;
@@ -275,9 +302,24 @@ async function openFile(place, file, context) {
 }
 
 /**
+ * A file of the folder itself, or of the one behind it. Weights of another model are no answer.
+ *
  * @param {Place} place
  * @param {string} file
  * @param {FolderContext & { onBytes?: (bytes: Uint8Array) => void }} context  `onBytes` is told the whole file first
+ * @returns {Promise<SourceFile | null>}
+ */
+async function openAnywhere(place, file, context) {
+  const { behind, weights } = place;
+  const own = await openUnchecked(place, file, context);
+  if (own || !behind || file === weights || WEIGHTS.includes(file)) return own;
+  return openUnchecked(behind, file, context);
+}
+
+/**
+ * @param {Place} place
+ * @param {string} file
+ * @param {FolderContext & { onBytes?: (bytes: Uint8Array) => void }} context
  * @returns {Promise<SourceFile | null>}
  */
 async function openUnchecked(place, file, context) {

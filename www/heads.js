@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkKind, checkNames } from './checks.js';
+import { checkKind, checkNames, checkTask } from './checks.js';
 import { SpecterError } from './errors.js';
 import { placeOf } from './folder.js';
 
@@ -103,11 +103,16 @@ export class Head {
  */
 export function headOrigin(name, from, options) {
   if (typeof from === 'object' && from !== null && Object.hasOwn(from, 'source')) {
-    checkNames(`The head ${name}`, from, ['source', 'adapter', 'function', 'revision', 'headers', 'integrity']);
-    const { source, adapter, function: become, ...more } = /** @type {{ source: Source, adapter?: string, function?: string }} */ (from);
-    checkKind('adapter', adapter, 'string');
+    checkNames(`The head ${name}`, from, ['source', 'task', 'adapter', 'function', 'revision', 'headers', 'integrity']);
+    const { source, task, adapter, function: become, ...more } = /** @type {{ source: Source, task?: string, adapter?: string, function?: string }} */ (from);
+    checkTask(task, adapter);
     checkKind('function', become, 'string');
-    return { ...headOrigin(name, source, { ...options, ...more }), options: { ...(adapter !== undefined && { adapter }), ...(become !== undefined && { function: become }) } };
+    return {
+      ...headOrigin(name, source, { ...options, ...more }),
+      options: {
+        ...(task !== undefined && { task }), ...(adapter !== undefined && { adapter }), ...(become !== undefined && { function: become }),
+      },
+    };
   }
   const saved = savedHead(name, from);
   return { name, from: saved ? JSON.stringify(saved) : placeOf(/** @type {Source} */ (from), options), options: {} };

@@ -7,7 +7,10 @@
 import { SpecterError } from './errors.js';
 
 /** @import { LabelContents, VectorInput } from './protocol.js' */
-/** @import { Label, Paper } from './types.js' */
+/** @import { Label, Paper, Similarity } from './types.js' */
+
+/** What labels can be ranked by. @type {Similarity[]} */
+export const SIMILARITIES = ['cosine', 'dot', 'euclidean'];
 
 /** More are not ranked at once. */
 const MOST = 100_000;
@@ -32,28 +35,29 @@ export class LabelSet {
    * @param {readonly string[]} names
    * @param {Float32Array} vectors
    * @param {VectorInput} input
+   * @param {Similarity} [similarity]
    */
-  constructor(names, vectors, input) {
+  constructor(names, vectors, input, similarity = input.normalize ? 'cosine' : 'dot') {
     this.#vectors = vectors;
     this.#input = input;
     this.number = ++last;
     /** In the order in which they were given. */
     this.names = names;
-    /** Whether vectors have length 1, so that inner products are cosines. */
-    this.similarity = /** @type {'cosine' | 'dot'} */ (input.normalize ? 'cosine' : 'dot');
+    /** What they are ranked by: `cosine`, of vectors of length 1, `dot`, or `euclidean`, the distance. @type {Similarity} */
+    this.similarity = similarity;
   }
 
   /**
    * The bytes of a `.safetensors` file, which `specter.loadLabels` reads, and Python, too: `vectors`, (labels,
-   * hidden size).
+   * hidden size). Its metadata say what made the vectors and what they are ranked by.
    *
    * @returns {Uint8Array<ArrayBuffer>}
    */
   save() {
-    const { names } = this;
+    const { names, similarity } = this;
     const vectors = new Uint8Array(this.#vectors.buffer, this.#vectors.byteOffset, this.#vectors.byteLength);
     const header = new TextEncoder().encode(JSON.stringify({
-      __metadata__: { labels: JSON.stringify(names), input: JSON.stringify(this.#input) },
+      __metadata__: { labels: JSON.stringify(names), input: JSON.stringify(this.#input), similarity },
       [TENSOR]: { dtype: 'F32', shape: [names.length, this.#vectors.length / names.length], data_offsets: [0, vectors.length] },
     }));
     // Numbers of four bytes begin at a multiple of eight.
@@ -76,11 +80,12 @@ export class LabelSet {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const begin = 8 + Number(view.getBigUint64(0, true));
       const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, begin)));
-      const { __metadata__: { labels, input }, [TENSOR]: { dtype, shape, data_offsets: [start, end] } } = header;
+      const { __metadata__: { labels, input, similarity }, [TENSOR]: { dtype, shape, data_offsets: [start, end] } } = header;
       const names = checkedNames(JSON.parse(labels));
       const data = bytes.slice(begin + start, begin + end);
       if (dtype !== 'F32' || shape[0] !== names.length || data.length !== 4 * shape[0] * shape[1]) throw new Error('its shape');
-      return new LabelSet(names, new Float32Array(data.buffer), JSON.parse(input));
+      if (similarity !== undefined && !SIMILARITIES.includes(similarity)) throw new Error('its similarity');
+      return new LabelSet(names, new Float32Array(data.buffer), JSON.parse(input), similarity);
     } catch (cause) {
       if (cause instanceof SpecterError) throw cause;
       throw new SpecterError('corrupt-file', 'These are no labels that were saved here, or not all of them. Encode the labels again.', { cause });

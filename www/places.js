@@ -6,7 +6,7 @@
 
 import { checkNames } from './checks.js';
 import { SpecterError } from './errors.js';
-import { placeOf } from './folder.js';
+import { isSameOrigin, placeOf } from './folder.js';
 import { headOrigin } from './heads.js';
 import { presets } from './presets.js';
 
@@ -31,21 +31,23 @@ export function presetOf(name) {
 
 /**
  * @param {Source} source
- * @param {Pick<LoadOptions, 'adapters' | 'heads' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
+ * @param {Pick<LoadOptions, 'adapters' | 'heads' | 'base' | 'weights' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
  * @returns {{ model: Place, adapters: [name: string, place: Place][], heads: HeadOrigin[] }}
  */
-export function placesOf(source, { adapters, heads = {}, hub = HUB, revision, headers, integrity } = {}) {
+export function placesOf(source, { adapters, heads = {}, base, weights, hub = HUB, revision, headers, integrity } = {}) {
   const preset = presetOf(source);
-  const model = placeOf(preset?.id ?? source, { hub, revision: revision ?? preset?.revision, headers, integrity });
+  const own = placeOf(preset?.id ?? source, {
+    hub, revision: revision ?? preset?.revision, headers, integrity, weights: weights ?? preset?.weights,
+  });
+  // The model's headers may hold a key, which is for its own server alone.
+  const withHeaders = (/** @type {Place} */ place) =>
+    (place.kind === 'http' && isSameOrigin(place, own) ? { ...place, headers: { ...headers, ...place.headers } } : place);
+  const behind = base === undefined ? preset?.base && placeOf(preset.base.id, { hub, revision: preset.base.revision }) : placeOf(base, { hub });
+  const model = behind ? { ...own, behind: withHeaders(behind) } : own;
   const chosen = adapters ?? Object.fromEntries(Object.keys(preset?.adapters ?? {}).map((name) => [name, true]));
   return {
     model,
-    adapters: Object.entries(chosen).map(([name, from]) => {
-      const place = adapterPlace(name, from, preset, { hub });
-      // The model's headers may hold a key, which is for its own server alone.
-      const isNear = place.kind === 'http' && model.kind === 'http' && new URL(place.base).origin === new URL(model.base).origin;
-      return [name, isNear ? { ...place, headers: { ...headers, ...place.headers } } : place];
-    }),
+    adapters: Object.entries(chosen).map(([name, from]) => [name, withHeaders(adapterPlace(name, from, preset, { hub }))]),
     heads: Object.entries(heads).map(([name, from]) => headOrigin(name, from, { hub })),
   };
 }

@@ -11,6 +11,12 @@ export const presets = {
       "classification": { "id": "allenai/specter2_classification", "revision": "main" },
       "regression": { "id": "allenai/specter2_regression", "revision": "main" }
     },
+    "tasks": {
+      "proximity": { "adapter": "proximity" },
+      "query": { "adapter": "query" },
+      "classification": { "adapter": "classification" },
+      "regression": { "adapter": "regression" }
+    },
     "template": "{title}{sep}{abstract}",
     "pooling": "cls",
     "normalize": false,
@@ -28,6 +34,12 @@ export const presets = {
       "classification": { "id": "allenai/specter2_aug2023refresh_classification", "revision": "main" },
       "regression": { "id": "allenai/specter2_aug2023refresh_regression", "revision": "main" }
     },
+    "tasks": {
+      "proximity": { "adapter": "proximity" },
+      "query": { "adapter": "query" },
+      "classification": { "adapter": "classification" },
+      "regression": { "adapter": "regression" }
+    },
     "template": "{title}{sep}{abstract}",
     "pooling": "cls",
     "normalize": false,
@@ -40,6 +52,7 @@ export const presets = {
     "id": "allenai/specter",
     "revision": "main",
     "adapters": {},
+    "tasks": {},
     "template": "{title}{sep}{abstract}",
     "pooling": "cls",
     "normalize": false,
@@ -52,6 +65,7 @@ export const presets = {
     "id": "malteos/scincl",
     "revision": "ebc5348d184ba2fc9beee69b4e394263fce57b2e",
     "adapters": {},
+    "tasks": {},
     "template": "{title}{sep}{abstract}",
     "pooling": "cls",
     "normalize": false,
@@ -59,11 +73,57 @@ export const presets = {
     "license": "MIT",
     "citation": "Ostendorff, Rethmeier, Augenstein, Gipp, Rehm. Neighborhood Contrastive Learning for Scientific Document Representations with Citation Embeddings. EMNLP 2022. arXiv:2202.06671"
   },
+  "scimult": {
+    "description": "SciMult, with weights of its own for each of three tasks: search, link prediction and classification.",
+    "id": "yuz9yuz/SciMult",
+    "revision": "main",
+    "weights": "scimult_moe.ckpt",
+    "base": { "id": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract", "revision": "main" },
+    "adapters": {},
+    "tasks": {
+      "search": { "experts": 0 },
+      "link-prediction": { "experts": 1 },
+      "classification": { "experts": 2 }
+    },
+    "template": "{title} {sep} {abstract}",
+    "pooling": "cls",
+    "normalize": false,
+    "similarity": "dot",
+    "license": "MIT",
+    "citation": "Zhang, Cheng, Shen, Liu, Wang, Gao. Pre-training Multi-task Contrastive Learning Models for Scientific Literature Understanding. Findings of EMNLP 2023. arXiv:2305.14232"
+  },
+  "semcse": {
+    "description": "SemCSE, trained on what abstracts say and not on who cites whom, for distances.",
+    "id": "CLAUSE-Bielefeld/SemCSE",
+    "revision": "main",
+    "adapters": {},
+    "tasks": {},
+    "template": "{title}{sep}{abstract}",
+    "pooling": "cls",
+    "normalize": false,
+    "similarity": "euclidean",
+    "license": "NOASSERTION",
+    "citation": "Brinner, Zarrieß. SemCSE: Semantic Contrastive Sentence Embeddings Using LLM-Generated Summaries For Scientific Abstracts. EMNLP 2025. arXiv:2507.13105"
+  },
+  "semcse-cosine": {
+    "description": "SemCSE, trained for cosines.",
+    "id": "CLAUSE-Bielefeld/SemCSE_cosine",
+    "revision": "main",
+    "adapters": {},
+    "tasks": {},
+    "template": "{title}{sep}{abstract}",
+    "pooling": "cls",
+    "normalize": false,
+    "similarity": "cosine",
+    "license": "NOASSERTION",
+    "citation": "Brinner, Zarrieß. SemCSE: Semantic Contrastive Sentence Embeddings Using LLM-Generated Summaries For Scientific Abstracts. EMNLP 2025. arXiv:2507.13105"
+  },
   "scibert": {
     "description": "SciBERT, lower case: a language model to build on, which nobody has trained to compare papers.",
     "id": "allenai/scibert_scivocab_uncased",
     "revision": "24f92d32b1bfb0bcaf9ab193ff3ad01e87732fc1",
     "adapters": {},
+    "tasks": {},
     "template": "{title}{sep}{abstract}",
     "pooling": "mean",
     "normalize": false,
@@ -76,6 +136,7 @@ export const presets = {
     "id": "SIRIS-Lab/erc-classifiers",
     "revision": "main",
     "adapters": {},
+    "tasks": {},
     "template": "{title}. {abstract}",
     "pooling": "cls",
     "normalize": false,
@@ -89,6 +150,7 @@ export const presets = {
     "id": "sentence-transformers/all-MiniLM-L6-v2",
     "revision": "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
     "adapters": {},
+    "tasks": {},
     "template": "{title}. {abstract}",
     "pooling": "mean",
     "normalize": true,

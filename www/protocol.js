@@ -9,12 +9,12 @@
 
 /** @import { PlainError } from './errors.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Device, Dtype, Embeddings, Features, FitKind, HeadFunction, Info, OnProgress, Paper, Pooling, Progress, SavedHead, Store, Tuned } from './types.js' */
+/** @import { Device, Dtype, Embeddings, Features, FitKind, HeadFunction, Info, OnProgress, Paper, Pooling, Progress, SavedHead, Store, Task, TaskInfo, Tuned } from './types.js' */
 
 /**
- * What the engine knows of itself; the page adds what it knows of presets.
+ * What the engine knows of itself; the page adds what it knows of presets and of similarities.
  *
- * @typedef {Omit<Info, 'preset' | 'similarity'>} EngineInfo
+ * @typedef {Omit<Info, 'preset' | 'similarity' | 'tasks'> & { tasks: Omit<TaskInfo, 'similarity'>[] }} EngineInfo
  */
 
 /**
@@ -28,6 +28,7 @@
  * @property {Pooling} [pooling]
  * @property {boolean} [normalize]
  * @property {HeadFunction} [function]
+ * @property {Record<string, Omit<Task, 'similarity'>>} [tasks]
  * @property {string | Tuned[]} [tuning]
  * @property {Features} [features]
  */
@@ -38,7 +39,7 @@
  * @typedef {object} HeadOrigin
  * @property {string} name
  * @property {Place | string} from
- * @property {{ adapter?: string, function?: string }} options
+ * @property {{ task?: string, adapter?: string, function?: string }} options
  */
 
 /**
@@ -62,7 +63,7 @@
 /**
  * How papers become vectors.
  *
- * @typedef {{ adapter?: string | null, pooling?: Pooling, normalize?: boolean }} VectorOptions
+ * @typedef {{ task?: string, adapter?: string | null, pooling?: Pooling, normalize?: boolean }} VectorOptions
  */
 
 /**
@@ -114,7 +115,7 @@
  * @property {'rankLabels'} type
  * @property {(string | Paper)[]} papers
  * @property {number} number
- * @property {VectorOptions & { topK: number }} options
+ * @property {VectorOptions & { topK: number, similarity?: 'euclidean' }} options
  * @property {LabelContents} [contents]  of the set, where it turned out not to be on the device
  */
 

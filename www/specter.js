@@ -8,12 +8,12 @@
 import { abortError, untilAborted } from './abort.js';
 import { ModelCache } from './cache/models.js';
 import {
-  checkCache, checkChoice, checkCount, checkExamples, checkFeatures, checkKind, checkNames, checkPapers, checkTemplate,
-  checkThreshold, checkTuning,
+  checkCache, checkChoice, checkCount, checkExamples, checkFeatures, checkKind, checkNames, checkPapers, checkTask, checkTasks,
+  checkTemplate, checkThreshold, checkTuning,
 } from './checks.js';
 import { SpecterError } from './errors.js';
 import { Head, headOrigin } from './heads.js';
-import { checkLabels, LabelSet } from './labels.js';
+import { checkLabels, LabelSet, SIMILARITIES } from './labels.js';
 import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
@@ -54,12 +54,11 @@ export { Head, LabelSet, ModelCache, SpecterError };
 /** @typedef {import('./types.js').Similarity} Similarity */
 /** @typedef {import('./types.js').Source} Source */
 /** @typedef {import('./types.js').Store} Store */
+/** @typedef {import('./types.js').Task} Task */
+/** @typedef {import('./types.js').TaskInfo} TaskInfo */
 
 /** What a head's logits can become. */
 const FUNCTIONS = ['sigmoid', 'softmax', 'none'];
-
-/** What labels can be ranked by. */
-const SIMILARITIES = ['cosine', 'dot'];
 
 /** How many sets of labels are kept that were given as they are. */
 const KEPT_LABELS = 4;
@@ -68,12 +67,10 @@ const KEPT_LABELS = 4;
  * A loaded model. Instances are independent: each has its own worker and device.
  *
  * @example
- * const specter = await Specter.load('allenai/specter2_base', {
- *   adapters: { proximity: 'allenai/specter2' },
- * });
+ * const specter = await Specter.load('specter2', { adapters: { proximity: true } });
  * const { data, dims } = await specter.embed(
  *   [{ title: 'BERT', abstract: 'We introduce…' }, 'a plain string'],
- *   { adapter: 'proximity' },
+ *   { task: 'proximity' },
  * );
  * console.log(dims); // [2, 768]
  * await specter.dispose();
@@ -92,7 +89,7 @@ export class Specter {
   #engine;
   /** @type {EngineInfo} */
   #info;
-  /** For adapters that come later. */
+  /** For adapters that come later, and for what the engine does not know. */
   #origin;
   #closing = new AbortController();
   /** @type {Promise<void> | null} */
@@ -108,7 +105,7 @@ export class Specter {
    * @private
    * @param {EngineHandle} engine
    * @param {EngineInfo} info
-   * @param {{ preset: NamedPreset | null, hub: string | URL }} origin
+   * @param {{ preset: NamedPreset | null, tasks: Record<string, Task>, hub: string | URL }} origin
    */
   constructor(engine, info, origin) {
     this.#engine = engine;
@@ -123,16 +120,23 @@ export class Specter {
    * @param {LoadOptions} [options]
    * @returns {Promise<Specter>}
    * @throws {SpecterError}
+   *
+   * @example
+   * const specter = await Specter.load('./mine/', {
+   *   adapters: { citing: './citing/' },
+   *   tasks: { 'find-citing': { adapter: 'citing', pooling: 'mean', similarity: 'cosine' } },
+   * });
+   * console.log(specter.info().tasks.map(({ name }) => name)); // ['find-citing']
    */
   static async load(source, options = {}) {
     checkNames('Specter.load', options, [
-      'adapters', 'heads', 'function', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
+      'adapters', 'heads', 'tasks', 'base', 'weights', 'function', 'dtype', 'device', 'worker', 'maxLength', 'tokenBudget', 'template', 'pooling', 'normalize',
       'threads', 'tuning', 'features', 'hub', 'revision', 'headers', 'integrity', 'cache', 'onProgress', 'signal',
     ]);
     const { dtype, device = 'auto', worker = true, maxLength, tokenBudget, threads, tuning, features, hub = HUB, cache = true } = options;
     const preset = presetOf(source);
     const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
-    const { function: become = preset?.function } = options;
+    const { function: become = preset?.function, tasks = preset?.tasks ?? {} } = options;
     const signal = options.signal ?? new AbortController().signal;
     if (signal.aborted) throw abortError(signal);
     // All that can be known to be wrong before anything is downloaded.
@@ -145,6 +149,8 @@ export class Specter {
     checkChoice('pooling', pooling, ['cls', 'mean']);
     checkKind('normalize', normalize, 'boolean');
     checkChoice('function', become, FUNCTIONS);
+    checkKind('weights', options.weights, 'string');
+    checkTasks(tasks);
     checkTuning(tuning);
     checkFeatures(features);
     checkCache(cache);
@@ -154,16 +160,18 @@ export class Specter {
       ...placesOf(source, options),
       cache,
       options: withoutUndefined({
-        dtype, device, maxLength, tokenBudget, threads, template, pooling, normalize, function: become, tuning, features,
+        dtype, device, maxLength, tokenBudget, threads, template, pooling, normalize, function: become, tasks: forEngine(tasks), tuning,
+        features,
       }),
     };
+    const origin = { preset, tasks, hub };
 
     if (worker) {
       const engine = new RemoteEngine();
       try {
         const { info } = await engine.call(call, { signal, onProgress: reporter(options.onProgress) });
         if (signal.aborted) throw abortError(signal);
-        return new Specter(engine, info, { preset, hub });
+        return new Specter(engine, info, origin);
       } catch (error) {
         engine.terminate();
         throw error;
@@ -173,7 +181,7 @@ export class Specter {
     const engine = new LocalEngine();
     try {
       const { info } = await engine.call(call, { signal, onProgress: reporter(options.onProgress) });
-      return new Specter(engine, info, { preset, hub });
+      return new Specter(engine, info, origin);
     } catch (error) {
       // Frees an engine whose load an abort has overtaken, whenever it comes to its end.
       void engine.dispose();
@@ -193,17 +201,21 @@ export class Specter {
    * @example
    * const { data, dims } = await specter.embed({ title: 'On the origin of species' });
    * console.log(dims); // [1, 768]
+   *
+   * @example
+   * const documents = await specter.embed(papers, { task: 'proximity' });
+   * const query = await specter.embed('graph neural networks for chemistry', { task: 'query' });
    */
   async embed(papers, options = {}) {
-    checkNames('embed', options, ['adapter', 'pooling', 'normalize', 'onProgress', 'signal']);
-    const { adapter, pooling, normalize } = options;
-    checkKind('adapter', adapter ?? undefined, 'string');
+    checkNames('embed', options, ['task', 'adapter', 'pooling', 'normalize', 'onProgress', 'signal']);
+    const { task, adapter, pooling, normalize } = options;
+    checkTask(task, adapter);
     checkKind('pooling', pooling, 'string');
     checkKind('normalize', normalize, 'boolean');
     const { embeddings } = await this.#call(options, () => ({
       type: 'embed',
       papers: checkPapers(papers),
-      options: withoutUndefined({ adapter, pooling, normalize }),
+      options: { ...wayOf(task, adapter), ...withoutUndefined({ pooling, normalize }) },
     }));
     return /** @type {Embeddings} */ (embeddings);
   }
@@ -267,17 +279,21 @@ export class Specter {
    * @param {HeadOptions} [options]
    * @returns {Promise<Head>}
    * @throws {SpecterError} `unsupported-head`: for another model, another dtype, or of a kind that is not run
+   *
+   * @example
+   * const head = await specter.loadHead('field', { coef_, intercept_, classes_ }, { task: 'classification' });
+   * const [[best]] = await head.score('A survey of moraines', { topK: 1 });
    */
   async loadHead(name, source, options = {}) {
-    checkNames('loadHead', options, ['adapter', 'function', 'revision', 'headers', 'integrity', 'onProgress', 'signal']);
-    const { adapter, function: become, revision, headers, integrity } = options;
+    checkNames('loadHead', options, ['task', 'adapter', 'function', 'revision', 'headers', 'integrity', 'onProgress', 'signal']);
+    const { task, adapter, function: become, revision, headers, integrity } = options;
     checkKind('name', name, 'string');
-    checkKind('adapter', adapter, 'string');
+    checkTask(task, adapter);
     checkChoice('function', become, FUNCTIONS);
     const origin = () => headOrigin(name, source, { hub: this.#origin.hub, revision, headers, integrity });
     const { head, info } = await this.#call(options, () => {
       const head = origin();
-      return { type: 'loadHead', head: { ...head, options: { ...head.options, ...withoutUndefined({ adapter, function: become }) } } };
+      return { type: 'loadHead', head: { ...head, options: { ...head.options, ...withoutUndefined({ task, adapter, function: become }) } } };
     });
     return this.#head(name, info, head ?? null);
   }
@@ -309,13 +325,16 @@ export class Specter {
    *   { paper: { title: 'Glaciers of the Andes' }, label: 'earth' },
    * ]);
    * const [[best]] = await head.score('A survey of moraines', { topK: 1 });
+   *
+   * @example
+   * const head = await specter.fit(examples, { task: 'classification' });
    */
   async fit(examples, options = {}) {
-    checkNames('fit', options, ['name', 'kind', 'adapter', 'pooling', 'normalize', 'strength', 'folds', 'classWeights', 'onProgress', 'signal']);
-    const { name = this.#freeName(), kind, adapter, pooling, normalize, strength, folds, classWeights } = options;
+    checkNames('fit', options, ['name', 'kind', 'task', 'adapter', 'pooling', 'normalize', 'strength', 'folds', 'classWeights', 'onProgress', 'signal']);
+    const { name = this.#freeName(), kind, task, adapter, pooling, normalize, strength, folds, classWeights } = options;
     checkKind('name', name, 'string');
     checkChoice('kind', kind, ['multinomial', 'one-vs-rest', 'ridge']);
-    checkKind('adapter', adapter ?? undefined, 'string');
+    checkTask(task, adapter);
     checkChoice('pooling', pooling, ['cls', 'mean']);
     checkKind('normalize', normalize, 'boolean');
     checkCount('folds', folds, 'folds');
@@ -324,7 +343,7 @@ export class Specter {
       type: 'fit',
       name,
       ...checkExamples(examples),
-      options: withoutUndefined({ adapter, pooling, normalize }),
+      options: { ...wayOf(task, adapter), ...withoutUndefined({ pooling, normalize }) },
       choices: withoutUndefined({ kind, strength: strength === undefined ? undefined : [strength].flat(), folds, classWeights }),
     }));
     return this.#head(name, info, head ?? null);
@@ -337,21 +356,25 @@ export class Specter {
    * @param {EncodeLabelsOptions} [options]
    * @returns {Promise<LabelSet>}
    * @throws {SpecterError}
+   *
+   * @example
+   * const panels = await specter.encodeLabels([{ name: 'Earth', definition: 'Rocks, ice, oceans.' }, 'Law'], { task: 'query' });
+   * localStorage.setItem('similarity', panels.similarity); // what they are ranked by: 'euclidean' with SPECTER2
    */
   async encodeLabels(labels, options = {}) {
-    checkNames('encodeLabels', options, ['adapter', 'similarity', 'template', 'onProgress', 'signal']);
-    const { adapter, similarity = this.#similarity(), template = '{title}{sep}{abstract}' } = options;
-    checkKind('adapter', adapter ?? undefined, 'string');
+    checkNames('encodeLabels', options, ['task', 'adapter', 'similarity', 'template', 'onProgress', 'signal']);
+    const { task, adapter, similarity = this.#similarity(task), template = '{title}{sep}{abstract}' } = options;
+    checkTask(task, adapter);
     checkChoice('similarity', similarity, SIMILARITIES);
     checkTemplate(template);
     const { names, papers } = checkLabels(labels);
     const { embeddings, input } = await this.#call(options, () => ({
       type: 'embed',
       papers,
-      options: withoutUndefined({ adapter, template, normalize: similarity === 'cosine' }),
+      options: { ...wayOf(task, adapter), template, normalize: similarity === 'cosine' },
       describes: true,
     }));
-    return new LabelSet(names, /** @type {Embeddings} */ (embeddings).data, /** @type {VectorInput} */ (input));
+    return new LabelSet(names, /** @type {Embeddings} */ (embeddings).data, /** @type {VectorInput} */ (input), similarity);
   }
 
   /**
@@ -366,7 +389,8 @@ export class Specter {
   }
 
   /**
-   * Ranks labels by what they mean: for each paper, in order, those whose vectors are the closest to its own.
+   * Ranks labels by what they mean: for each paper, in order, those whose vectors are the closest to its own. Scores are
+   * cosines, inner products or, of `euclidean`, minus distances: the best is first, and has the most.
    *
    * @param {string | Paper | readonly (string | Paper)[]} papers
    * @param {LabelSet | readonly (string | Label)[]} labels  what is not encoded yet is encoded now, and kept for later calls
@@ -377,12 +401,15 @@ export class Specter {
    *
    * @example
    * const [[best]] = await specter.rankLabels('Glaciers of the Andes', ['Earth science', 'Medicine']);
+   *
+   * @example
+   * const [[best]] = await specter.rankLabels(paper, labels, { task: 'classification', topK: 1 });
    */
   async rankLabels(papers, labels, options = {}) {
-    checkNames('rankLabels', options, ['topK', 'adapter', 'similarity', 'onProgress', 'signal']);
-    const { topK = 10, adapter, similarity } = options;
+    checkNames('rankLabels', options, ['topK', 'task', 'adapter', 'similarity', 'onProgress', 'signal']);
+    const { topK = 10, task, adapter, similarity } = options;
     checkCount('topK', topK, 'labels');
-    checkKind('adapter', adapter ?? undefined, 'string');
+    checkTask(task, adapter);
     checkChoice('similarity', similarity, SIMILARITIES);
     const set = labels instanceof LabelSet ? labels : await this.#encode(labels, options);
     if (similarity !== undefined && similarity !== set.similarity) {
@@ -393,7 +420,7 @@ export class Specter {
       type: 'rankLabels',
       number,
       papers: checkPapers(papers),
-      options: withoutUndefined({ adapter, topK }),
+      options: { ...wayOf(task, adapter), topK, ...(set.similarity === 'euclidean' && { similarity: set.similarity }) },
       ...(contents && { contents }),
     }));
     const { scores } = await rank();
@@ -407,10 +434,10 @@ export class Specter {
    * @param {RankLabelsOptions} options
    * @returns {Promise<LabelSet>}
    */
-  async #encode(labels, { adapter, similarity, onProgress, signal }) {
-    const key = JSON.stringify([labels, adapter ?? null, similarity ?? null]);
+  async #encode(labels, { task, adapter, similarity, onProgress, signal }) {
+    const key = JSON.stringify([labels, task ?? null, adapter ?? null, similarity ?? null]);
     const encoding = this.#encoded.get(key) ??
-      this.encodeLabels(labels, withoutUndefined({ adapter, similarity, onProgress, signal }));
+      this.encodeLabels(labels, withoutUndefined({ task, adapter, similarity, onProgress, signal }));
     this.#encoded.delete(key);
     this.#encoded.set(key, encoding);
     for (const oldest of this.#encoded.keys()) {
@@ -423,7 +450,7 @@ export class Specter {
       // Another call may have been waiting for this one, which its own caller has stopped.
       if (this.#encoded.get(key) === encoding) this.#encoded.delete(key);
       if (signal?.aborted || !(error instanceof SpecterError && error.code === 'aborted')) throw error;
-      return this.#encode(labels, { adapter, similarity, onProgress, signal });
+      return this.#encode(labels, { task, adapter, similarity, onProgress, signal });
     }
   }
 
@@ -435,8 +462,23 @@ export class Specter {
     return name;
   }
 
-  #similarity() {
-    return this.#origin.preset?.similarity === 'dot' ? 'dot' : 'cosine';
+  /**
+   * How vectors are meant to be compared.
+   *
+   * @param {string | null} [task]
+   */
+  #similarity(task) {
+    return this.#knownSimilarity(task) ?? 'cosine';
+  }
+
+  /**
+   * @param {string | null} [task]
+   * @returns {Similarity | null} null: nobody has said it
+   */
+  #knownSimilarity(task) {
+    const { preset, tasks } = this.#origin;
+    const own = typeof task === 'string' && Object.hasOwn(tasks, task) ? tasks[task]?.similarity : undefined;
+    return own ?? preset?.similarity ?? null;
   }
 
   /**
@@ -470,8 +512,8 @@ export class Specter {
    */
   info() {
     if (this.#closing.signal.aborted) throw abortError(this.#closing.signal);
-    const { name = null, similarity = null } = this.#origin.preset ?? {};
-    return { ...this.#info, preset: name, similarity };
+    const tasks = this.#info.tasks.map((task) => ({ ...task, similarity: this.#knownSimilarity(task.name) }));
+    return { ...this.#info, tasks, preset: this.#origin.preset?.name ?? null, similarity: this.#knownSimilarity() };
   }
 
   /**
@@ -514,6 +556,27 @@ function labelled({ counts, labels, scores }, names) {
     at += 1;
     return score;
   }));
+}
+
+/**
+ * By which way of the model papers become vectors, as the engine is told it.
+ *
+ * @param {string | null | undefined} task
+ * @param {string | null | undefined} adapter
+ * @returns {{ task?: string, adapter?: string | null }}
+ */
+function wayOf(task, adapter) {
+  if (typeof task === 'string') return { task };
+  return adapter === undefined ? {} : { adapter };
+}
+
+/**
+ * What the engine knows of tasks; how vectors are compared is the page's to know.
+ *
+ * @param {Record<string, Task>} tasks
+ */
+function forEngine(tasks) {
+  return Object.fromEntries(Object.entries(tasks).map(([name, { similarity: _, ...task }]) => [name, withoutUndefined(task)]));
 }
 
 /**

@@ -40,7 +40,10 @@
  * @property {string} description
  * @property {string} id           on the hub
  * @property {string} revision     a commit; the branch `main`, which may change, where no commit is known
+ * @property {string} [weights]    name of the file with its weights, where it is none of the usual
+ * @property {{ id: string, revision: string }} [base]  where the files are that its own repository lacks
  * @property {Record<string, { id: string, revision: string }>} adapters
+ * @property {Record<string, Task>} tasks  what it can be asked for by name
  * @property {string} template
  * @property {Pooling} pooling
  * @property {boolean} normalize
@@ -51,8 +54,21 @@
  */
 
 /**
+ * One of the things that a model was trained for: the adapter or the set of experts that does it, and how it is to be used
+ * where that is not as for the model.
+ *
+ * @typedef {object} Task
+ * @property {string} [adapter]        name of an adapter, which may be loaded later
+ * @property {number} [experts]        number of a set of experts among the model's weights
+ * @property {string} [template]       default that of the model; so for the rest
+ * @property {Pooling} [pooling]
+ * @property {boolean} [normalize]
+ * @property {Similarity} [similarity]
+ */
+
+/**
  * How vectors of a model are meant to be compared: by their distance (closer is more similar), the angle between
- * them, or their dot product.
+ * them, or their dot product. A score of `euclidean` is minus the distance, so that more is better of all of them.
  *
  * @typedef {'euclidean' | 'cosine' | 'dot'} Similarity
  */
@@ -67,7 +83,7 @@
  * Where a head is read from: a folder of the adapters library (`head_config.json`), what `head.save()` gave, or the
  * numbers of a linear model of scikit-learn; or one of these with what is particular to it.
  *
- * @typedef {Source | SavedHead | ScikitLearnHead | { source: Source | SavedHead | ScikitLearnHead, adapter?: string, function?: HeadFunction, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} HeadSource
+ * @typedef {Source | SavedHead | ScikitLearnHead | { source: Source | SavedHead | ScikitLearnHead, task?: string, adapter?: string, function?: HeadFunction, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} HeadSource
  */
 
 /**
@@ -215,6 +231,12 @@
  *   use; default those of the preset, if it is one, else none
  * @property {Record<string, HeadSource>} [heads]  heads to load with the model, by the name `classify` will use. A model
  *   that is a classifier brings one called `classifier`, and an adapter with a head one of its own name
+ * @property {Record<string, Task>} [tasks]  what calls may ask for by name; default the tasks of the preset. Those of a model
+ *   with experts are there besides. A task whose adapter is not loaded is known, and refused with a sentence that says so
+ * @property {Source} [base]        where files are read from that the model's own folder does not have, such as
+ *   `config.json` and the tokenizer; never weights. Default that of the preset, else none. A hub id may name a revision
+ * @property {string} [weights]     name of the file with the weights, where it is neither `model.safetensors` nor
+ *   `pytorch_model.bin`; default that of the preset
  * @property {HeadFunction} [function]  what becomes of the logits of the model's own head; default that of the preset,
  *   else what the model's files say
  * @property {Dtype} [dtype]        default `'q8'`
@@ -254,6 +276,7 @@
 
 /**
  * @typedef {object} HeadOptions
+ * @property {string} [task]        the task whose vectors the head reads, in the place of `adapter`
  * @property {string} [adapter]     a loaded adapter whose vectors the head reads; default the one that a saved head
  *   names, else none
  * @property {HeadFunction} [function]  default what its files say
@@ -280,6 +303,7 @@
  * @property {string} [name]        of the head, for `classify`; one of the same name is replaced. Default `'fitted'`, and
  *   `'fitted 2'` where there is one
  * @property {FitKind} [kind]       default by what the examples have
+ * @property {string | null} [task]     the task whose vectors it reads, in the place of `adapter`
  * @property {string | null} [adapter]  name of a loaded adapter whose vectors it reads; default none
  * @property {Pooling} [pooling]    default as for `embed`
  * @property {boolean} [normalize]  default as for `embed`
@@ -293,8 +317,9 @@
 
 /**
  * @typedef {object} EncodeLabelsOptions
+ * @property {string | null} [task]     name of a task, in the place of `adapter`
  * @property {string | null} [adapter]  name of a loaded adapter; default none
- * @property {'cosine' | 'dot'} [similarity]  what they will be ranked by; default what the preset says, else `'cosine'`
+ * @property {Similarity} [similarity]  what they will be ranked by; default what the task or the preset says, else `'cosine'`
  * @property {string} [template]    how a name and a definition become a text, `{title}` and `{abstract}`; default
  *   `{title}{sep}{abstract}`
  * @property {OnProgress} [onProgress]
@@ -304,17 +329,20 @@
 /**
  * @typedef {object} RankLabelsOptions
  * @property {number} [topK]        how many labels a paper; default 10
- * @property {string | null} [adapter]  name of a loaded adapter for the papers, and for labels that are not encoded yet;
- *   default none
- * @property {'cosine' | 'dot'} [similarity]  default what the labels were encoded for
+ * @property {string | null} [task]     name of a task for the papers, and for labels that are not encoded yet, in the place of
+ *   `adapter`
+ * @property {string | null} [adapter]  name of a loaded adapter for them; default none
+ * @property {Similarity} [similarity]  default what the labels were encoded for
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
  */
 
 /**
  * @typedef {object} EmbedOptions
+ * @property {string | null} [task]     name of a task, in the place of `adapter`; default none, which a model with experts refuses
  * @property {string | null} [adapter]  name of a loaded adapter; default none
- * @property {Pooling} [pooling]        default what was said at load, else what the model's files say, else `'cls'`
+ * @property {Pooling} [pooling]        default what the task says, else what was said at load, else what the model's files say, else
+ *   `'cls'`
  * @property {boolean} [normalize]      scale each vector to length 1; default the same, else `false`
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
@@ -346,12 +374,24 @@
  * @property {string | null} preset
  * @property {Similarity | null} similarity  how vectors of the preset are meant to be compared
  * @property {string} fingerprint   of the weights, the same in every dtype
+ * @property {TaskInfo[]} tasks     what calls may ask for, by name in order; of an adapter that is not loaded as well
  * @property {string[]} adapters    names of the loaded adapters
  * @property {HeadInfo[]} heads     the loaded heads
  * @property {DeviceInfo} device
  * @property {KernelInfo[]} kernels
  * @property {Tuned[]} tuning  what was measured; empty where kernels are chosen by rule
  * @property {MemoryInfo} memory
+ */
+
+/**
+ * @typedef {object} TaskInfo
+ * @property {string} name
+ * @property {string | null} adapter  that does it
+ * @property {number | null} experts  the number of the set of experts that does it
+ * @property {Pooling} pooling
+ * @property {boolean} normalize
+ * @property {string} template
+ * @property {Similarity | null} similarity  how its vectors are meant to be compared, where that is known
  */
 
 /**

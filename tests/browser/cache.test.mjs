@@ -168,6 +168,30 @@ describe(`a model over the network, in ${BROWSER}`, () => {
     assert.deepEqual([reads.length, new Set(reads).size], [Math.floor(bytes / (4 << 20)), Math.floor(bytes / (4 << 20))]);
   });
 
+  test('is stored for each base and each file of weights, and deleted with all of them', async () => {
+    const { [WEIGHTS]: weights, ...beside } = TINY;
+    hub.add('org/tiny', { ...TINY, 'other.safetensors': weights });
+    hub.add('org/base', beside);
+    hub.add('org/base2', beside);
+    const ways = [{}, { base: 'org/base' }, { base: 'org/base2' }, { weights: 'other.safetensors' }, { base: 'org/base', weights: 'other.safetensors' }];
+    for (const way of ways) assert.ok((await visit('org/tiny', way)).rows);
+    assert.equal((await list()).length, ways.length);
+    hub.log.length = 0;
+    for (const way of ways) assert.ok((await visit('org/tiny', way)).rows);
+    assert.deepEqual(hub.log, []);
+    await set.page.evaluate((hub) => Specter.cache.delete('org/tiny', { hub }), hub.url);
+    assert.deepEqual(await list(), []);
+  });
+
+  test('is not stored where a part of it is a file of this machine', async () => {
+    const { [WEIGHTS]: weights, ...beside } = TINY;
+    hub.add('org/tiny', { [WEIGHTS]: weights });
+    const contents = Object.fromEntries(Object.entries(beside).map(([name, bytes]) => [name, bytes.toString('base64')]));
+    const rows = await set.page.evaluate(async (hub, contents) => (await visit('org/tiny', { hub, base: filesOf(contents) })).rows, hub.url, contents);
+    assert.equal(rows.length, 2);
+    assert.deepEqual(await list(), []);
+  });
+
   test('leaves no key or signature in the store', async () => {
     hub.add('org/tiny', TINY, { token: 'key' });
     const { base } = { base: hub.add('org/tiny', TINY, { token: 'secret-token' }) };
@@ -233,9 +257,9 @@ describe(`a load that breaks off, in ${BROWSER}`, () => {
   const MIDDLE = 65_000_000;
 
   /** The manners of a repository whose server goes away for good in the middle of the weights, until it is told to come back. */
-  const failing = () => {
+  const failing = (files = /safetensors$/) => {
     const manners = {
-      files: /safetensors$/,
+      files,
       direct: true,
       cuts: [MIDDLE],
       away: true,
@@ -247,8 +271,8 @@ describe(`a load that breaks off, in ${BROWSER}`, () => {
   };
 
   /** Whether the weights were asked for from where they broke off. A load from the beginning asks for parts of 64 MiB. */
-  const wentOn = () => {
-    const starts = hub.log.filter(({ path }) => path.endsWith(WEIGHTS)).map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0));
+  const wentOn = (file = WEIGHTS) => {
+    const starts = hub.log.filter(({ path }) => path.endsWith(file)).map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0));
     return starts.some((start) => start % (64 << 20) !== 0);
   };
 
@@ -272,6 +296,25 @@ describe(`a load that breaks off, in ${BROWSER}`, () => {
     assert.deepEqual(resumed.rows, direct.rows);
     hub.log.length = 0;
     assert.deepEqual((await visit('org/minilm', { dtype: 'q8' })).rows, direct.rows);
+    assert.deepEqual(hub.log, []);
+  });
+
+  test('goes on in weights of an unusual name, too', async () => {
+    const { [WEIGHTS]: weights, 'config.json': config, ...others } = MINILM;
+    const manners = failing(/mine\.safetensors$/);
+    hub.add('org/minilm', { ...others, 'mine.safetensors': weights }, manners);
+    hub.add('org/base', { 'config.json': config });
+    const options = { dtype: 'q8', base: 'org/base', weights: 'mine.safetensors' };
+    const { failure } = await visit('org/minilm', options);
+    assert.equal(failure?.code, 'network', failure?.message);
+    assert.equal((await list())[0]?.complete, false);
+    manners.away = false;
+    hub.log.length = 0;
+    const resumed = await visit('org/minilm', options);
+    assert.ok(resumed.rows, resumed.failure?.message);
+    assert.ok(wentOn('mine.safetensors'));
+    hub.log.length = 0;
+    assert.deepEqual((await visit('org/minilm', options)).rows, resumed.rows);
     assert.deepEqual(hub.log, []);
   });
 

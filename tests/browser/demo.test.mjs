@@ -165,12 +165,12 @@ describe(`the demo page, in ${BROWSER}`, () => {
     await picture('embed-2-compared');
   });
 
-  test('compares through the adapter that is chosen', async () => {
+  test('compares for the task that is chosen', async () => {
     const first = () => textOf('#ranking .similarity');
     const without = await first();
-    await page.select('#adapter', 'paper-field');
+    await page.select('#task', 'paper-field');
     await page.waitForFunction((without) => document.querySelector('#ranking .similarity')?.textContent !== without, {}, without);
-    await page.select('#adapter', '');
+    await page.select('#task', '');
     await page.waitForFunction((without) => document.querySelector('#ranking .similarity')?.textContent === without, {}, without);
   });
 
@@ -185,14 +185,87 @@ describe(`the demo page, in ${BROWSER}`, () => {
     assert.equal((await page.$$('#papers li')).length, 6);
   });
 
-  test('offers the adapters of each model', async () => {
-    assert.deepEqual(await textsOf('#adapter option'), ['Paper Field', 'None']);
-    assert.equal(await page.$eval('#adapter', (select) => /** @type {HTMLSelectElement} */ (select).value), '');
+  test('offers the tasks of each model', async () => {
+    const task = () => page.$eval('#task', (select) => /** @type {HTMLSelectElement} */ (select).value);
+    assert.deepEqual(await textsOf('#task option'), ['Paper Field', 'None']);
+    assert.equal(await task(), '');
     await page.select('#model', 'specter2');
-    assert.deepEqual(await textsOf('#adapter option'), ['Proximity', 'Ad-hoc query', 'Classification', 'Regression', 'None']);
-    await page.select('#model', 'scincl');
-    assert.equal(await page.$eval('#adapter', (select) => /** @type {HTMLSelectElement} */ (select).disabled), true);
+    assert.deepEqual(await textsOf('#task option'), ['Proximity', 'Ad-hoc query', 'Classification', 'Regression', 'None']);
+    assert.equal(await task(), 'proximity');
+    // With experts, nothing goes without one.
+    await page.select('#model', 'scimult');
+    assert.deepEqual(await textsOf('#task option'), ['Search', 'Link prediction', 'Classification']);
+    assert.equal(await task(), 'link-prediction');
+    assert.match(await textOf('#model-note'), /550 MB/);
+    await page.select('#model', 'semcse');
+    assert.equal(await page.$eval('#task', (select) => /** @type {HTMLSelectElement} */ (select).disabled), true);
+    assert.equal(await textOf('#task-note'), 'This model has no tasks.');
     await page.select('#model', 'minilm');
+  });
+
+  test('compares vectors as they are meant to be compared', async () => {
+    const shown = await page.evaluate(async () => {
+      const inHere = (/** @type {string} */ path) => import(new URL(path, location.href).href);
+      const { measureOf, showRanking } = await inHere('similarity.js');
+      const placed = (/** @type {string} */ title, /** @type {number[]} */ vector) => ({ label: title, title, field: '', mine: false, vector: Float32Array.from(vector) });
+      const others = [placed('far, in the same direction', [8, 0]), placed('near', [1, 1])];
+      const shown = [];
+      for (const similarity of ['euclidean', 'cosine', 'dot', null]) {
+        const list = document.createElement('ol');
+        const measure = measureOf({ similarity, tasks: [{ name: 'angles', similarity: 'cosine' }] }, null);
+        showRanking(list, measure, placed('this', [2, 0]), others);
+        const texts = (/** @type {string} */ selector) => Array.from(list.querySelectorAll(selector), ({ textContent }) => textContent);
+        shown.push([measure.name, ...texts('.title'), ...texts('.similarity')]);
+      }
+      const ofTask = measureOf({ similarity: 'euclidean', tasks: [{ name: 'angles', similarity: 'cosine' }] }, 'angles').name;
+      return { shown, ofTask };
+    });
+    const [far, near] = ['far, in the same direction', 'near'];
+    assert.deepEqual(shown, {
+      shown: [
+        ['Euclidean distance', near, far, '1.41', '6.00'],
+        ['Cosine similarity', far, near, '1.00', '0.71'],
+        ['Dot product', far, near, '16.0', '2.00'],
+        ['Cosine similarity', far, near, '1.00', '0.71'],
+      ],
+      ofTask: 'Cosine similarity',
+    });
+  });
+
+  test('offers the tasks that a chosen folder turns out to have', async () => {
+    await page.select('#model', 'folder');
+    assert.deepEqual(await textsOf('#task option'), ['None']);
+    await page.evaluate(async () => {
+      const { default: init, Engine } = await import(new URL('/wasm/specter_web.js', location.href).href);
+      await init();
+      const read = async (/** @type {string} */ name) => {
+        if (!['config.json', 'tokenizer_config.json', 'vocab.txt', 'scimult_moe.ckpt'].includes(name)) return null;
+        const response = await fetch(`/fixtures/scimult/${name.endsWith('.ckpt') ? 'published' : 'base'}/${name}`);
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        return { size: bytes.length, read: async (/** @type {number} */ start, /** @type {number} */ end) => bytes.slice(start, end) };
+      };
+      /** @type {Map<string, Uint8Array[]>} */
+      const written = new Map();
+      let current = '';
+      const sink = {
+        begin: async (/** @type {string} */ name) => void written.set((current = name), []),
+        write: async (/** @type {Uint8Array} */ bytes) => void written.get(current)?.push(bytes.slice()),
+      };
+      await Engine.convert({ name: 'experts', open: read }, sink, { weights: 'scimult_moe.ckpt' });
+      const transfer = new DataTransfer();
+      for (const [name, parts] of written) if (!name.includes('/')) transfer.items.add(new File(/** @type {any} */ (parts), name));
+      /** @type {HTMLInputElement} */ (document.getElementById('folder')).files = transfer.files;
+    });
+    await page.click('#load');
+    await page.waitForFunction(() => document.querySelectorAll('#task option').length === 3);
+    assert.deepEqual(await textsOf('#task option'), ['classification', 'link-prediction', 'search']);
+    await page.waitForFunction(() => document.getElementById('status')?.textContent?.startsWith('Embedded 6 papers'));
+    // Another model and back: they are still its tasks.
+    await page.select('#model', 'specter2');
+    await page.select('#model', 'folder');
+    assert.deepEqual(await textsOf('#task option'), ['classification', 'link-prediction', 'search']);
+    await page.select('#model', 'minilm');
+    await load();
   });
 
   test('names what is wrong with a model, and offers to try again', async () => {

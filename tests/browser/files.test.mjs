@@ -211,6 +211,62 @@ describe(`the files of a model, in ${BROWSER}`, () => {
     assert.equal(outcome.gone.code, 'model-not-found', outcome.gone.message);
   });
 
+  test('are completed by those of another folder, in whichever ways the two were chosen', async () => {
+    const { [WEIGHTS]: weights, ...beside } = folderWith('tiny-bert');
+    const outcome = await set.page.evaluate(async (weights, beside, address) => {
+      const own = filesOf(weights);
+      const base = filesOf(beside);
+      const root = await navigator.storage.getDirectory();
+      const directoryOf = async (name, files) => {
+        const directory = await root.getDirectoryHandle(name, { create: true });
+        for (const file of files) {
+          const writable = await (await directory.getFileHandle(file.name, { create: true })).createWritable();
+          await writable.write(file);
+          await writable.close();
+        }
+        return directory;
+      };
+      const bytesOf = async (files) => Object.fromEntries(await Promise.all(files.map(async (file) => [file.name, await file.arrayBuffer()])));
+      const ways = [
+        [own, base],
+        [await bytesOf(own), await bytesOf(base)],
+        [await directoryOf('own', own), await directoryOf('base', base)],
+        [await directoryOf('own', own), base],
+        [own, address],
+        [await directoryOf('own', own), address],
+      ];
+      const rows = [];
+      for (const [source, base] of [[address], ...ways]) {
+        const specter = await Specter.load(source, { dtype: 'f32', tuning: 'usual', ...(base && { base }) });
+        rows.push(JSON.stringify(rowsOf(await specter.embed(['a text']))));
+        await specter.dispose();
+      }
+      const missing = await failureOf(Specter.load(own));
+      return { rows, missing };
+    }, { [WEIGHTS]: weights }, beside, '/fixtures/tiny-bert/');
+    assert.equal(new Set(outcome.rows).size, 1);
+    assert.equal(outcome.missing.code, 'model-not-found', outcome.missing.message);
+    assert.equal(outcome.missing.file, 'config.json');
+  });
+
+  test('are found by the weights that were named where a chosen folder has no configuration', async () => {
+    const { code, message, dims } = await set.page.evaluate(async (contents, base) => {
+      // A folder that was chosen by its name, with something else around the model.
+      const chosen = filesOf(contents).flatMap((file) => ['a folder/', 'a folder/old/'].map((path) => {
+        const copy = new File([file], file.name);
+        Object.defineProperty(copy, 'webkitRelativePath', { value: path + file.name });
+        return copy;
+      }));
+      const specter = await Specter.load(chosen, { base, weights: 'scimult_moe.ckpt', dtype: 'f32' });
+      const { dims } = await specter.embed(['a text'], { task: 'search' });
+      await specter.dispose();
+      return { ...(await failureOf(Specter.load(chosen, { base, weights: 'scimult.ckpt' }))), dims };
+    }, folderWith('scimult/published'), '/fixtures/scimult/base/');
+    assert.deepEqual(dims, [1, 32]);
+    assert.equal(code, 'model-not-found', message);
+    assert.match(message, /scimult\.ckpt/);
+  });
+
   for (const [what, change] of /** @type {[string, (path: string) => void][]} */ ([
     ['cut', (path) => truncateSync(path, 1000)],
     ['deleted', (path) => rmSync(path)],

@@ -208,6 +208,94 @@ describe(`a model from a hub, in ${BROWSER}`, () => {
   });
 });
 
+describe(`a model whose folder does not have all of it, in ${BROWSER}`, () => {
+  const { [WEIGHTS]: weights, ...BESIDE } = TINY;
+  /** Weights that are not those of the model. */
+  const OTHER = repositoryOf('heads/models/single_label');
+
+  test('is completed from another one, but for weights, and answers the same', async () => {
+    const expected = await expectedRows();
+    for (const own of [{ [WEIGHTS]: weights }, { [WEIGHTS]: weights, 'config.json': BESIDE['config.json'] }]) {
+      const id = newId('tiny');
+      const base = newId('base');
+      hub.add(id, own);
+      // What the model has itself is not looked for elsewhere, and weights never are.
+      hub.add(base, { ...OTHER, ...BESIDE, [WEIGHTS]: OTHER[WEIGHTS] });
+      hub.log.length = 0;
+      const { rows, info } = await loadOnce(id, { base });
+      assert.deepEqual(rows, expected);
+      assert.equal(info.model, id);
+      const asked = hub.log.filter(({ status, path }) => status === 200 && path.startsWith(`/${base}/`)).map(({ path }) => path.split('/').at(-1));
+      assert.ok(asked.includes('vocab.txt') && !asked.includes(WEIGHTS), asked.join());
+      assert.equal(asked.includes('config.json'), !('config.json' in own));
+    }
+  });
+
+  test('has no weights where only the other one has some', async () => {
+    const id = newId('tiny');
+    hub.add(id, BESIDE);
+    const base = newId('base');
+    for (const name of [WEIGHTS, 'pytorch_model.bin']) {
+      hub.add(base, { [name]: weights });
+      const failure = await failOnce(id, { base });
+      assert.equal(failure.code, 'model-not-found', failure.message);
+      assert.equal(failure.file, WEIGHTS);
+    }
+  });
+
+  test('is a checkpoint by its name and a base at a revision, as SciMult is published', async () => {
+    const id = newId('scimult');
+    const base = newId('base');
+    hub.add(id, repositoryOf('scimult/published'));
+    hub.add(base, repositoryOf('scimult/base'));
+    const rows = await set.page.evaluate(async (id, options) => {
+      const all = [];
+      for (const cache of [false, true, true]) {
+        const specter = await Specter.load(id, { ...options, dtype: 'f32', tuning: 'usual', cache });
+        all.push(rowsOf(await specter.embed(['a text'], { task: 'search' })));
+        await specter.dispose();
+      }
+      return all;
+    }, id, { hub: hub.url, base: `${base}@v1`, weights: 'scimult_moe.ckpt' });
+    assert.deepEqual(rows[1], rows[0]);
+    assert.deepEqual(rows[2], rows[0]);
+    const paths = hub.log.filter(({ status }) => status < 300).map(({ path }) => path);
+    assert.ok(paths.includes(`/${base}/resolve/v1/config.json`));
+    assert.ok(paths.includes(`/${id}/resolve/main/scimult_moe.ckpt`));
+    const wrong = await failOnce(id, { base, weights: 'scimult.ckpt' });
+    assert.equal(wrong.code, 'model-not-found', wrong.message);
+    assert.match(wrong.message, /scimult\.ckpt/);
+  });
+
+  test('sends its headers to the base where that is of its own origin, and nowhere else', async () => {
+    const headers = { authorization: 'Bearer key' };
+    const id = newId('tiny');
+    hub.add(id, { [WEIGHTS]: weights }, { token: 'key' });
+    const base = newId('base');
+    const address = hub.add(base, BESIDE, { token: 'key' });
+    assert.deepEqual((await loadOnce(id, { base, headers })).dims, [1, 32]);
+
+    hub.log.length = 0;
+    hub.add(base, BESIDE);
+    const failure = await failOnce('/fixtures/no-such-model/', { base: address, headers });
+    assert.equal(failure.code, 'model-not-found', failure.message);
+    assert.ok(hub.log.length > 0 && hub.log.every(({ authorization }) => authorization === undefined));
+  });
+
+  test('has hashes for files of both places', async () => {
+    const sha256 = (/** @type {Buffer} */ bytes) => createHash('sha256').update(bytes).digest('hex');
+    const id = newId('tiny');
+    hub.add(id, { [WEIGHTS]: weights });
+    const base = newId('base');
+    hub.add(base, BESIDE);
+    const integrity = { [WEIGHTS]: sha256(weights), 'config.json': sha256(BESIDE['config.json']) };
+    assert.deepEqual((await loadOnce(id, { base, integrity })).dims, [1, 32]);
+    const failure = await failOnce(id, { base, integrity: { ...integrity, 'config.json': sha256(weights) } });
+    assert.equal(failure.code, 'corrupt-file', failure.message);
+    assert.match(failure.message, /config\.json/);
+  });
+});
+
 describe(`a model in blocks of some KB, in ${BROWSER}`, () => {
   const published = foldersIn('published').map((name) => [`published ${name}`, repositoryOf(`published/${name}`)]);
   for (const [what, files] of /** @type {[string, Record<string, Buffer>][]} */ ([

@@ -17,16 +17,21 @@ const presets = (() => {
 })();
 
 const TINY = folderWith('tiny-bert');
+/** A checkpoint with experts, and what stands beside it elsewhere. */
+const SCIMULT = new Map([
+  [presets.scimult.id, folderWith('scimult/published')],
+  [presets.scimult.base.id, folderWith('scimult/base')],
+]);
 /** Every adapter of the hub is one of these, so that two that differ can be told apart. */
 const ADAPTERS = ['seq_bn', 'par_bn'].map((name) => folderWith(`tiny-bert/adapters/${name}`));
 
 /** Paths that were asked for, of files that are there. @type {string[]} */
 let asked = [];
-/** A hub on which every model is the tiny one, at every revision. */
+/** A hub on which every model is the tiny one, at every revision, but for SciMult. */
 const hub = createServer((request, response) => {
   const [, id = '', revision, file = ''] = /^\/(.+)\/resolve\/([^/]+)\/(.+)$/.exec(request.url ?? '') ?? [];
   const isAdapter = /\/specter2(_aug2023refresh)?(_(adhoc_query|classification|regression))?$/.test(id);
-  const contents = (isAdapter ? ADAPTERS[id.includes('query') ? 1 : 0] : TINY)?.[file];
+  const contents = (isAdapter ? ADAPTERS[id.includes('query') ? 1 : 0] : (SCIMULT.get(id) ?? TINY))?.[file];
   if (contents) asked.push(`${id}@${revision}`);
   response.writeHead(contents ? 200 : 404, { 'Access-Control-Allow-Origin': '*' }).end(contents && Buffer.from(contents, 'base64'));
 });
@@ -57,13 +62,19 @@ const load = (source, options = {}) =>
     async (source, options) => {
       const specter = await Specter.load(source, { dtype: 'f32', ...options });
       const info = specter.info();
+      const paper = { title: 'a title', abstract: 'an abstract' };
       const vectors = {};
-      for (const adapter of [null, ...info.adapters]) {
-        vectors[adapter] = rowsOf(await specter.embed([{ title: 'a title', abstract: 'an abstract' }], { adapter }));
+      const byTask = {};
+      for (const adapter of info.adapters) vectors[adapter] = rowsOf(await specter.embed([paper], { adapter }));
+      for (const { name, adapter } of info.tasks) {
+        if (adapter === null || info.adapters.includes(adapter)) byTask[name] = rowsOf(await specter.embed([paper], { task: name }));
       }
-      const texts = rowsOf(await specter.embed(['a title[SEP]an abstract', 'a title. an abstract']));
+      // With experts, nothing goes without a task.
+      const task = info.tasks.find(({ experts }) => experts !== null)?.name ?? null;
+      vectors[null] = rowsOf(await specter.embed([paper], { task }));
+      const texts = rowsOf(await specter.embed(['a title[SEP]an abstract', 'a title. an abstract'], { task }));
       await specter.dispose();
-      return { info, vectors, texts };
+      return { info, vectors, byTask, texts };
     },
     source,
     { hub: address, ...options },
@@ -77,10 +88,12 @@ const repositories = () => [...new Set(asked)].sort();
 
 describe('the presets', () => {
   test('are all described in full', () => {
-    assert.deepEqual(Object.keys(presets), ['specter2', 'specter2-2023', 'specter', 'scincl', 'scibert', 'erc', 'minilm']);
+    assert.deepEqual(Object.keys(presets), [
+      'specter2', 'specter2-2023', 'specter', 'scincl', 'scimult', 'semcse', 'semcse-cosine', 'scibert', 'erc', 'minilm',
+    ]);
     const REVISION = /^(main|[0-9a-f]{40})$/;
     for (const [name, preset] of Object.entries(presets)) {
-      const { description, id, revision, adapters, template, pooling, normalize, similarity, function: become, license, citation, ...more } = /** @type {typeof presets.erc} */ (preset);
+      const { description, id, revision, weights, base, adapters, tasks, template, pooling, normalize, similarity, function: become, license, citation, ...more } = /** @type {typeof presets.erc} */ (preset);
       assert.deepEqual(more, {}, name);
       assert.match(description, /\.$/, name);
       assert.match(id, /^[\w-]+\/[\w.-]+$/, name);
@@ -90,12 +103,19 @@ describe('the presets', () => {
         assert.match(adapter.id, /^[\w-]+\/[\w.-]+$/, name);
         assert.match(adapter.revision, REVISION, name);
       }
+      assert.deepEqual([weights, base?.id], name === 'scimult' ? ['scimult_moe.ckpt', 'microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract'] : [undefined, undefined], name);
+      assert.match(base?.revision ?? 'main', REVISION, name);
+      // An adapter is there for a task, and a task says which of the model's weights do it.
+      const ofAdapters = Object.keys(adapters).map((adapter) => [adapter, { adapter }]);
+      const ofExperts = name === 'scimult' ? [['search', { experts: 0 }], ['link-prediction', { experts: 1 }], ['classification', { experts: 2 }]] : [];
+      assert.deepEqual(Object.entries(tasks), [...ofAdapters, ...ofExperts], name);
       assert.match(template, /^\{title\}.*\{abstract\}$/, name);
       assert.ok(['cls', 'mean'].includes(pooling), name);
       assert.equal(typeof normalize, 'boolean', name);
       assert.ok(['euclidean', 'cosine', 'dot'].includes(similarity), name);
       assert.equal(become, name === 'erc' ? 'sigmoid' : undefined, name);
-      assert.match(license, /^(Apache-2\.0|MIT)$/, name);
+      // What SPDX calls it where nobody has stated one.
+      assert.match(license, name.startsWith('semcse') ? /^NOASSERTION$/ : /^(Apache-2\.0|MIT)$/, name);
       assert.match(citation, /^\S.*\. .*(arXiv:\d{4}\.\d{5}|https:\/\/\S+)$/, name);
     }
   });
@@ -104,8 +124,8 @@ describe('the presets', () => {
 describe(`a preset, in ${BROWSER}`, () => {
   for (const [name, preset] of Object.entries(presets)) {
     test(`${name} is read at its revision, with its adapters, and used as it was trained`, async () => {
-      const { info, vectors, texts } = await load(name);
-      const all = [preset, ...Object.values(preset.adapters)];
+      const { info, vectors, byTask, texts } = await load(name);
+      const all = [preset, ...(preset.base ? [preset.base] : []), ...Object.values(preset.adapters)];
       assert.deepEqual(repositories(), all.map(({ id, revision }) => `${id}@${revision}`).sort());
       const { model, adapters, template, pooling, normalize, similarity } = info;
       assert.deepEqual(
@@ -120,6 +140,14 @@ describe(`a preset, in ${BROWSER}`, () => {
           similarity: preset.similarity,
         },
       );
+      assert.deepEqual(
+        info.tasks.map(({ name, adapter, experts, similarity }) => ({ name, adapter, experts, similarity })),
+        Object.entries(preset.tasks)
+          .map(([name, { adapter = null, experts = null }]) => ({ name, adapter, experts, similarity: preset.similarity }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      );
+      for (const { name, adapter } of info.tasks) if (adapter !== null) assert.deepEqual(byTask[name], vectors[adapter], name);
+      if (name === 'scimult') assert.ok(distance(byTask.search, byTask['link-prediction']) > 1e-3 && distance(byTask.search, byTask.classification) > 1e-3);
       const [separated, joined] = texts;
       assert.ok(distance([separated], [joined]) > 1e-3);
       assert.deepEqual(vectors.null?.[0], preset.template.includes('{sep}') ? separated : joined);
@@ -147,6 +175,47 @@ describe(`a preset, in ${BROWSER}`, () => {
       repositories(),
       [at(presets.specter2), at(adapters.proximity), at(adapters.query), `${adapters.query.id}@v1`, 'someone/specter2@main'].sort(),
     );
+  });
+
+  test('knows its tasks, and does those whose adapters were loaded', async () => {
+    const { adapters } = presets.specter2;
+    const { tasks, same, refused, after } = await set.page.evaluate(async (hub) => {
+      const specter = await Specter.load('specter2', { hub, dtype: 'f32', adapters: { query: true } });
+      const rows = async (options) => JSON.stringify(rowsOf(await specter.embed('a text', options)));
+      const same = (await rows({ task: 'query' })) === (await rows({ adapter: 'query' }));
+      const refused = await failureOf(specter.embed('a text', { task: 'proximity' }));
+      await specter.loadAdapter('proximity', 'proximity');
+      const after = (await rows({ task: 'proximity' })) === (await rows({ adapter: 'proximity' }));
+      const { tasks } = specter.info();
+      await specter.dispose();
+      return { tasks, same, refused, after };
+    }, address);
+    assert.deepEqual(tasks.map((/** @type {{ name: string }} */ { name }) => name), ['classification', 'proximity', 'query', 'regression']);
+    assert.ok(same && after);
+    assert.equal(refused.code, 'unknown-adapter', refused.message);
+    assert.match(refused.message, /proximity.*load/is);
+    assert.deepEqual(repositories(), [presets.specter2, adapters.proximity, adapters.query].map(({ id, revision }) => `${id}@${revision}`).sort());
+  });
+
+  test('compares labels as it was trained to, unless it is told otherwise', async () => {
+    const found = await set.page.evaluate(async (hub) => {
+      const found = {};
+      for (const [source, options] of [['specter2', { adapters: {} }], ['scibert', {}], ['scimult', {}]]) {
+        const specter = await Specter.load(source, { hub, ...options });
+        const task = source === 'scimult' ? 'classification' : null;
+        const encoded = await specter.encodeLabels(['ice', 'fire'], { task });
+        const told = await specter.encodeLabels(['ice', 'fire'], { task, similarity: 'cosine' });
+        const [scores] = await specter.rankLabels('a text', encoded, { task });
+        found[source] = { similarity: encoded.similarity, told: told.similarity, isDistance: scores.every(({ score }) => score < 0) };
+        await specter.dispose();
+      }
+      return found;
+    }, address);
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(found).map(([source, { similarity, told }]) => [source, [similarity, told]])),
+      { specter2: ['euclidean', 'cosine'], scibert: ['cosine', 'cosine'], scimult: ['dot', 'cosine'] },
+    );
+    assert.ok(found.specter2.isDistance, 'minus a distance');
   });
 
   test('knows its adapters after the load, too, and what they take comes back', async () => {

@@ -328,6 +328,24 @@ describe(`a head, in ${BROWSER}`, () => {
     assert.deepEqual(options.heads, { 'head of ./head.json': { source: SAVED, adapter: 'proximity' } });
   });
 
+  test('may be read by a task, of whose preset the adapter alone is loaded', async () => {
+    await open({ ...USUAL, model: 'specter2', task: 'query', head: './head.json' });
+    await write(PHYSICS);
+    await reach('results');
+    const [{ options }] = await calls('load');
+    assert.deepEqual(options.adapters, { query: true });
+    assert.deepEqual(options.heads, { 'head of ./head.json': { source: SAVED, task: 'query' } });
+  });
+
+  test('may be read by a task of the model itself', async () => {
+    await open({ ...USUAL, task: 'search', head: './head.json' });
+    await write(PHYSICS);
+    await reach('results');
+    const [{ options }] = await calls('load');
+    assert.equal(options.adapters, undefined);
+    assert.deepEqual(options.heads, { 'head of ./head.json': { source: SAVED, task: 'search' } });
+  });
+
   test('is loaded into a Specter that the page hands in, once', async () => {
     await open({ ...USUAL, head: './head.json' });
     await page.evaluate(async () => {
@@ -633,6 +651,7 @@ describe(`what is set up wrongly, in ${BROWSER}`, () => {
     ['no model', { model: null }, /needs model/],
     ['neither a head nor labels', { head: null }, /needs head.*or labels/],
     ['both', { labels: 'subjects' }, /both head and labels/],
+    ['a task and an adapter', { task: 'query', adapter: 'query' }, /both task and adapter/],
     ['a threshold that is no number', { threshold: 'high' }, /threshold="high"/],
     ['half a suggestion', { 'top-k': '2.5' }, /top-k="2\.5"/],
     ['a selector that is none', { 'title-field': '#[' }, /title-field="#\["/],

@@ -159,6 +159,152 @@ fn errors_name_their_code_and_what_to_do() {
     assert!(!dtype.status.success() && message.contains("invalid-option"), "{message}");
 }
 
+/// A hub with the files of two fixtures: of SPECTER2's base and of any of its adapters.
+fn specter2_hub() -> (WebServer, PathBuf) {
+    let folder = std::env::temp_dir().join(format!(
+        "specter-web-hub-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("it is made");
+    for from in [fixture(""), fixture("adapters/seq_bn")] {
+        for entry in std::fs::read_dir(from).expect("it is listed").flatten() {
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("it is copied");
+            }
+        }
+    }
+    (WebServer::start(&folder, Manners::default()), folder)
+}
+
+#[test]
+fn a_task_of_a_preset_loads_its_adapter_and_no_other() {
+    let (hub, folder) = specter2_hub();
+    let embed = |more: &[&str]| {
+        let mut arguments = vec!["embed", "--model", "specter2", "--device", "cpu", "--hub", &hub.address];
+        arguments.extend(more);
+        run(&arguments, PAPERS)
+    };
+    let output = embed(&["--task", "query"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = hub.log.lock().expect("nobody panicked").clone();
+    let asked = |id: &str| log.iter().any(|line| line.starts_with(&format!("/{id}/resolve/")));
+    assert!(asked("allenai/specter2_base") && asked("allenai/specter2_adhoc_query"), "{log:?}");
+    assert!(!asked("allenai/specter2") && !asked("allenai/specter2_classification"), "{log:?}");
+    assert_eq!(lines(&output), lines(&embed(&["--adapter", "query"])), "a task is done by its adapter");
+    assert_ne!(lines(&output), lines(&embed(&[])));
+
+    let unknown = embed(&["--task", "search"]);
+    let message = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(!unknown.status.success() && message.contains("[unknown-task]"), "{message}");
+    assert!(message.contains("classification, proximity, query, regression"), "{message}");
+    let both = embed(&["--task", "query", "--adapter", "query"]);
+    let message = String::from_utf8_lossy(&both.stderr).into_owned();
+    assert!(!both.status.success() && message.contains("cannot be used with"), "{message}");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn a_checkpoint_with_experts_is_run_and_converted_with_what_stands_beside_it_elsewhere() {
+    let path = |below: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scimult").join(below);
+        path.to_str().expect("it is UTF-8").to_owned()
+    };
+    let (published, base) = (path("published"), path("base"));
+    let parts = ["--weights", "scimult_moe.ckpt", "--base", &base];
+    let embed = |model: &str, more: &[&str]| {
+        let mut arguments = vec!["embed", "--device", "cpu", "--dtype", "f32", "--model", model];
+        arguments.extend(more);
+        run(&arguments, PAPERS)
+    };
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let search = embed(&published, &[&parts[..], &["--task", "search"]].concat());
+    assert!(search.status.success(), "{}", said(&search));
+    let classification = embed(&published, &[&parts[..], &["--task", "classification"]].concat());
+    assert_ne!(lines(&search), lines(&classification));
+    let none = embed(&published, &parts);
+    assert!(!none.status.success() && said(&none).contains("[invalid-option]"), "{}", said(&none));
+    assert!(said(&none).contains("classification, link-prediction, search"), "{}", said(&none));
+    let unknown = embed(&published, &[&parts[..], &["--task", "proximity"]].concat());
+    assert!(!unknown.status.success() && said(&unknown).contains("[unknown-task]"), "{}", said(&unknown));
+    assert!(said(&unknown).contains("classification, link-prediction, search"), "{}", said(&unknown));
+
+    // Alone, it has no configuration, and the other folder has no weights to give.
+    let alone = embed(&published, &["--weights", "scimult_moe.ckpt"]);
+    assert!(
+        said(&alone).contains("[model-not-found]") && said(&alone).contains("config.json"),
+        "{}",
+        said(&alone)
+    );
+    let model = fixture("");
+    let without = embed(&published, &["--base", model.to_str().expect("it is UTF-8")]);
+    assert!(
+        said(&without).contains("[model-not-found]") && said(&without).contains("model.safetensors"),
+        "{}",
+        said(&without)
+    );
+
+    let folder = std::env::temp_dir().join(format!("specter-web-experts-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let converted = folder.to_str().expect("it is UTF-8");
+    let mut arguments = vec!["convert", "--model", &published, "--dtype", "f32", "--output", converted];
+    arguments.extend(parts);
+    let output = run(&arguments, "");
+    assert!(output.status.success(), "{}", said(&output));
+    let again = embed(converted, &["--task", "search"]);
+    assert_eq!(lines(&again), lines(&search), "{}", said(&again));
+    let config = std::fs::read_to_string(folder.join("config.json")).expect("it is written");
+    let config: Value = serde_json::from_str(&config).expect("it is JSON");
+    assert_eq!(config["experts"], serde_json::json!(["search", "link-prediction", "classification"]));
+    let mut arguments = vec!["inspect", published.as_str()];
+    arguments.extend(parts);
+    for arguments in [arguments, vec!["inspect", converted]] {
+        let output = run(&arguments, "");
+        let description = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}", said(&output));
+        for task in ["search", "link-prediction", "classification"] {
+            assert!(description.contains(task), "{description}");
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn a_key_reaches_a_base_on_the_model_s_own_server_and_no_other() {
+    let key = ["--header", "Authorization: Bearer secret"];
+    let manners = Manners { authorization: Some("Bearer secret"), ..Manners::default() };
+    let folder = std::env::temp_dir().join(format!("specter-web-own-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("it is made");
+    std::fs::copy(fixture("model.safetensors"), folder.join("model.safetensors")).expect("it is copied");
+
+    // The server knows files by their names alone, so the base has them all.
+    let own = WebServer::start(&fixture(""), manners);
+    let mut arguments =
+        vec!["embed", "--device", "cpu", "--model", "org/own", "--base", "org/base", "--hub", &own.address];
+    arguments.extend(key);
+    let output = run(&arguments, PAPERS);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = own.log.lock().expect("nobody panicked").clone();
+    assert!(log.iter().any(|line| line.starts_with("/org/base/") && line.ends_with("authorized")), "{log:?}");
+    assert!(
+        !log.iter().any(|line| line.starts_with("/org/base/") && line.contains("model.safetensors")),
+        "{log:?}"
+    );
+
+    let weights = WebServer::start(&folder, manners);
+    let base = WebServer::start(&fixture(""), Manners::default());
+    let mut arguments =
+        vec!["embed", "--device", "cpu", "--model", &weights.address, "--base", &base.address];
+    arguments.extend(key);
+    let output = run(&arguments, PAPERS);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = base.log.lock().expect("nobody panicked").clone();
+    assert!(!log.is_empty() && !log.iter().any(|line| line.ends_with("authorized")), "{log:?}");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
 #[test]
 fn inspect_says_what_a_folder_is() {
     let inspect = |below: &str| {

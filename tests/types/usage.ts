@@ -4,7 +4,8 @@
  */
 import { ModelCache, Specter, SpecterError } from 'specter-web';
 import type {
-  AdapterSource, CachedModel, Embeddings, EmbedOptions, Info, LoadOptions, Paper, Progress, Similarity, Source, SpecterErrorCode, Store,
+  AdapterSource, CachedModel, Embeddings, EmbedOptions, Info, LabelSet, LoadOptions, Paper, Progress, Similarity, Source, SpecterErrorCode,
+  Store, Task, TaskInfo,
 } from 'specter-web';
 
 declare const files: FileList;
@@ -21,6 +22,12 @@ export async function everything(): Promise<void> {
       query: true,
       pinned: { source: 'allenai/specter2', revision: 'main', headers: {}, integrity: { 'adapter_config.json': '00' } },
     },
+    tasks: {
+      search: { adapter: 'query', template: '{title}', similarity: 'euclidean' },
+      experts: { experts: 2, pooling: 'mean', normalize: true },
+    },
+    base: 'microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract@main',
+    weights: 'scimult_moe.ckpt',
     dtype: 'q4',
     device: 'auto',
     worker: false,
@@ -59,6 +66,15 @@ export async function everything(): Promise<void> {
   const count: number = dims[0];
   void [first, count];
 
+  const query: Embeddings = await specter.embed('one string', { task: 'search' });
+  const set: LabelSet = await specter.encodeLabels(['a', { name: 'b' }], { task: 'search', similarity: 'euclidean' });
+  const compared: Similarity = set.similarity;
+  await specter.rankLabels(papers, set, { task: 'search', topK: 3 });
+  await specter.fit([{ paper: 'x', label: 'a' }], { task: 'search' });
+  await specter.loadHead('head', './head/', { task: 'search' });
+  await specter.loadHead('head', { source: './head/', task: 'search' });
+  void [query, compared];
+
   await specter.embed('one string');
   await specter.embed({ title: 'one paper' }, { adapter: null });
   await specter.loadAdapter('later', new URL('https://example.org/adapter/'), { revision: 'main', integrity: {}, signal: controller.signal });
@@ -68,6 +84,9 @@ export async function everything(): Promise<void> {
   const software: boolean = info.device.software;
   const runs: number[] = info.kernels.map((kernel) => kernel.dispatches);
   const similarity: Similarity | null = info.similarity;
+  const tasks: TaskInfo[] = info.tasks;
+  const own: Task[] = tasks.map(({ template, pooling, normalize }) => ({ template, pooling, normalize }));
+  void own;
   const preset: string | null = info.preset;
   const heap: number = info.memory.heap;
   void [software, runs, similarity, preset, heap, info.template];
@@ -131,6 +150,12 @@ export async function mistakes(specter: Specter): Promise<void> {
   await specter.embed([1]);
   // @ts-expect-error A title is text.
   await specter.embed([{ title: 1 }]);
+  // @ts-expect-error A task is named.
+  await specter.embed('x', { task: 1 });
+  // @ts-expect-error There is no such similarity.
+  await specter.encodeLabels(['a'], { similarity: 'manhattan' });
+  // @ts-expect-error A task has no such part.
+  await Specter.load('a/b', { tasks: { search: { adaptor: 'query' } } });
   // @ts-expect-error A paper has no such part.
   await specter.embed([{ heading: 'x' }]);
   // @ts-expect-error There is no such pooling.

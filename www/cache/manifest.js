@@ -52,8 +52,10 @@ export function addressOf(place) {
  * @returns {Promise<{ key: string, manifest: Manifest }>} its key, and a manifest that names nothing yet
  */
 export async function newManifest(place, dtype) {
+  const { behind, integrity = {}, weights } = place;
   const source = addressOf(place);
-  const identity = JSON.stringify([VERSION, source, dtype, Object.entries(place.integrity ?? {}).sort()]);
+  const more = behind || weights !== undefined ? [behind ? addressOf(behind) : null, weights ?? null] : [];
+  const identity = JSON.stringify([VERSION, source, dtype, Object.entries(integrity).sort(), ...more]);
   const used = new Date().toISOString();
   const manifest = { version: VERSION, source, name: place.name, dtype, etag: null, complete: false, bytes: 0, used, files: {} };
   return { key: `manifest/${await sha256(new TextEncoder().encode(identity))}`, manifest };

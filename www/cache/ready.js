@@ -7,7 +7,7 @@
 
 import { untilAborted } from '../abort.js';
 import { SpecterError } from '../errors.js';
-import { openFolder } from '../folder.js';
+import { openFolder, WEIGHTS } from '../folder.js';
 import { collectGarbage, locked, newManifest, readManifest, writeManifest } from './manifest.js';
 import { PieceFolder, PieceSink } from './pieces.js';
 
@@ -20,13 +20,11 @@ import { PieceFolder, PieceSink } from './pieces.js';
  * @property {Store | null} store  null: nothing is stored
  * @property {(folder: Pick<Folder, 'name' | 'open'>, sink: PieceSink, options: ConvertOptions) => Promise<void>} convert
  *
- * @typedef {{ dtype?: string, part?: boolean, previous?: PieceFolder }} ConvertOptions
+ * @typedef {{ dtype?: string, part?: boolean, weights?: string, previous?: PieceFolder }} ConvertOptions
  */
 
 /** Codes of what is wrong with a source itself: nothing of it is worth keeping. */
 const BAD_SOURCE = ['corrupt-file', 'unsupported-model', 'unsupported-adapter', 'unsupported-head', 'model-not-found'];
-
-const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'];
 
 /** What goes beside a model, and the file without which it is none. @type {Record<string, string>} */
 const PARTS = { adapter: 'adapter_config.json', head: 'head_config.json' };
@@ -55,7 +53,9 @@ export async function withFolder(place, dtype, context, use) {
       folder.close();
     }
   };
-  if (place.kind !== 'http' || !store) return useSource();
+  // What a file of this machine was is not known of it on the next visit.
+  const isRemote = place.kind === 'http' && (!place.behind || place.behind.kind === 'http');
+  if (!isRemote || !store) return useSource();
 
   /** @type {Entry} */
   let entry;
@@ -128,13 +128,15 @@ export async function withFolder(place, dtype, context, use) {
  */
 async function convertInto(entry, context) {
   const { place, manifest } = entry;
+  const { weights } = place;
+  const named = weights === undefined ? WEIGHTS : [weights];
   const source = openFolder(place, context);
   /** What was opened once is not asked for again. @type {Map<string, ReturnType<Folder['open']>>} */
   const opened = new Map();
   const open = async (/** @type {string} */ name) => {
     if (!opened.has(name)) opened.set(name, source.open(name));
     const file = (await opened.get(name)) ?? null;
-    if (file && WEIGHTS.includes(name)) manifest.etag = file.etag;
+    if (file && named.includes(name)) manifest.etag = file.etag;
     return file;
   };
   try {
@@ -143,12 +145,13 @@ async function convertInto(entry, context) {
     if (config && !(await open(config))) throw missingPart(manifest.dtype, place.name, config);
     const begun = config ? null : await stored(entry);
     // Opening the weights tells whether they are still those that it was begun with.
-    if (begun) for (const name of WEIGHTS) if (await open(name)) break;
+    if (begun) for (const name of named) if (await open(name)) break;
     const previous = begun && new PieceFolder(entry.store, begun);
     const resumes = previous && manifest.etag && manifest.etag === begun.etag && (await previous.isWhole());
     if (previous && !resumes) await drop(entry, previous.damaged);
     const sink = new PieceSink({ ...entry, resumed: resumes ? begun.bytes : 0, signal: context.signal });
-    await context.convert({ name: place.name, open }, sink, { ...(config ? { part: true } : { dtype: manifest.dtype }), ...(resumes && { previous }) });
+    const options = config ? { part: true } : { dtype: manifest.dtype, ...(weights !== undefined && { weights }) };
+    await context.convert({ name: place.name, open }, sink, { ...options, ...(resumes && { previous }) });
     await sink.finish();
     return sink;
   } catch (error) {

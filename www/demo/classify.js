@@ -114,10 +114,10 @@ export class ClassifyTab {
   /** @param {Paper} paper */
   async #classify(paper) {
     const method = this.#method;
-    const { adapter } = this.#model;
+    const { task } = this.#model;
     const begin = performance.now();
     const found = await this.#model.run(
-      (specter, { signal }) => method.classify(specter, paper, { adapter, signal }),
+      (specter, { signal }) => method.classify(specter, paper, { task, signal }),
       () => this.show(),
     );
     const [scores] = found ?? [];

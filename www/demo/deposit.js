@@ -58,11 +58,11 @@ export class DepositTab {
 
   /** Gives the component the model that is loaded, so that it loads none of its own. */
   #share() {
-    const { specter, choice, adapter } = this.#model;
+    const { specter, choice, task } = this.#model;
     // A classifier's vectors are not made to be compared with labels.
     const shared = choice.id === 'erc' ? null : specter;
     if (page.suggest.specter !== shared) page.suggest.specter = shared;
-    page.suggest.adapter = shared ? adapter : null;
+    page.suggest.task = shared ? task : null;
     page.model.textContent = shared
       ? `${shared.info().model}, which is loaded above. The form shares it with the other tabs.`
       : 'None is loaded above, so the form asks before it loads all-MiniLM-L6-v2 by itself.';

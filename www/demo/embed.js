@@ -4,7 +4,7 @@ import { titleOf } from './draft.js';
 import { counted, seconds } from './numbers.js';
 import { element, part } from './page.js';
 import { EXAMPLES, SUGGESTION } from './papers.js';
-import { showMatrix, showRanking } from './similarity.js';
+import { measureOf, showMatrix, showRanking } from './similarity.js';
 import { Strip } from './strip.js';
 
 /** @import { Specter } from '../specter.js' */
@@ -16,6 +16,7 @@ const page = {
   vector: part('vector', HTMLElement),
   vectorEmpty: part('vector-empty', HTMLElement),
   ranking: part('ranking', HTMLElement),
+  rankingNote: part('ranking-note', HTMLElement),
   rankingEmpty: part('ranking-empty', HTMLElement),
   matrix: part('matrix', HTMLTableElement),
   matrixEmpty: part('matrix-empty', HTMLElement),
@@ -37,7 +38,7 @@ export class EmbedTab {
   #addedSoFar = 0;
   /** The paper in the form when it was last compared. @type {Paper | null} */
   #compared = null;
-  /** Vectors of one model, by adapter and text. @type {Map<string, Float32Array>} */
+  /** Vectors of one model, by task and text. @type {Map<string, Float32Array>} */
   #vectors = new Map();
   /** Whose vectors they are. @type {Specter | null} */
   #owner = null;
@@ -99,11 +100,11 @@ export class EmbedTab {
     const missing = wanted.filter((paper) => !this.#vectors.has(this.#keyOf(paper)));
     if (missing.length > 0) {
       const keys = missing.map((paper) => this.#keyOf(paper));
-      const { adapter } = this.#model;
+      const { task } = this.#model;
       const begin = performance.now();
       const embeddings = await this.#model.run(
         (specter, { signal, onProgress }) =>
-          specter.embed(missing, { adapter, signal, ...(missing.length > 1 && { onProgress }) }),
+          specter.embed(missing, { task, signal, ...(missing.length > 1 && { onProgress }) }),
         () => this.show(),
       );
       if (!embeddings) return;
@@ -116,10 +117,13 @@ export class EmbedTab {
 
   /** @param {Paper} paper */
   #keyOf({ title, abstract }) {
-    return JSON.stringify([this.#model.adapter, title, abstract]);
+    return JSON.stringify([this.#model.task, title, abstract]);
   }
 
   #showVectors() {
+    const { specter, task } = this.#model;
+    if (!specter) return;
+    const measure = measureOf(specter.info(), task);
     const place = (
       /** @type {Paper & { field?: string }} */ paper,
       /** @type {string} */ label,
@@ -136,12 +140,15 @@ export class EmbedTab {
     const yours = this.#compared && place(this.#compared, 'You', true, this.#compared.title || 'Your paper');
     this.#shown = yours?.vector ?? null;
     page.vector.hidden = !yours;
+    page.rankingNote.hidden = !yours;
+    page.rankingNote.textContent = measure.note;
     if (yours) {
       this.#strip.show(yours.vector);
-      showRanking(page.ranking, yours, listed);
+      showRanking(page.ranking, measure, yours, listed);
     }
     page.matrixScroll.hidden = false;
-    showMatrix(page.matrix, yours ? [yours, ...listed] : listed);
+    showMatrix(page.matrix, measure, yours ? [yours, ...listed] : listed);
+    for (const name of document.querySelectorAll('#embed-panel .measure')) name.textContent = measure.name;
     this.#explain();
   }
 
@@ -169,6 +176,7 @@ export class EmbedTab {
     this.#shown = null;
     this.#draft.paper = null;
     page.vector.hidden = true;
+    page.rankingNote.hidden = true;
     page.ranking.replaceChildren();
     this.#explain();
     this.#showPapers();

@@ -17,7 +17,7 @@ import { cosineText, percent } from './numbers.js';
  * @property {string} result  what is said below a result
  * @property {string} model   which model is chosen where the chosen one does not serve
  * @property {(choice: ModelChoice) => boolean} serves  whether a model does
- * @property {(specter: Specter, paper: Paper, context: { adapter: string | null, signal: AbortSignal }) => Promise<Score[][]>} classify
+ * @property {(specter: Specter, paper: Paper, context: { task: string | null, signal: AbortSignal }) => Promise<Score[][]>} classify
  * @property {(score: number) => string} text
  * @property {(score: number, best: number) => number} share  of the length of a bar
  * @property {(score: number) => boolean} [isGiven]  whether a label counts as given
@@ -56,8 +56,8 @@ export const METHODS = [
     result: 'Cosine similarity to the description of each panel; bars are relative to the closest.',
     model: 'minilm',
     serves: compares,
-    classify: async (specter, paper, { adapter, signal }) => {
-      const ranked = await specter.rankLabels([paper], ercPanels, { topK: SHOWN, similarity: 'cosine', ...(adapter && { adapter }), signal });
+    classify: async (specter, paper, { task, signal }) => {
+      const ranked = await specter.rankLabels([paper], ercPanels, { topK: SHOWN, similarity: 'cosine', task, signal });
       return ranked.map((scores) => scores.map(({ label, score }) => ({ label: `${codes.get(label)} ${label}`, score })));
     },
     text: cosineText,

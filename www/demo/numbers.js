@@ -17,6 +17,11 @@ export function bytes(count, total) {
 /** @param {number} similarity */
 export const cosineText = (similarity) => similarity.toFixed(2).replace('-', '−');
 
+/** Three of them, or as many as a whole number has. @param {number} value */
+export function figures(value) {
+  return (Math.abs(value) < 100 ? value.toPrecision(3) : value.toFixed(0)).replace('-', '−');
+}
+
 /** @param {number} share */
 export function percent(share) {
   if (share > 0 && share < 0.005) return '< 1 %';

@@ -7,6 +7,7 @@ import { bytes, seconds } from './numbers.js';
 import { part } from './page.js';
 
 /** @import { OnProgress, Progress } from '../specter.js' */
+/** @import { ModelChoice } from './models.js' */
 
 /** @typedef {'idle' | 'loading' | 'computing' | 'ready' | 'failed' | 'unable'} State */
 
@@ -18,8 +19,8 @@ const page = {
   modelNote: part('model-note', HTMLElement),
   folderField: part('folder-field', HTMLElement),
   folder: part('folder', HTMLInputElement),
-  adapter: part('adapter', HTMLSelectElement),
-  adapterNote: part('adapter-note', HTMLElement),
+  task: part('task', HTMLSelectElement),
+  taskNote: part('task-note', HTMLElement),
   load: part('load', HTMLButtonElement),
   cancel: part('cancel', HTMLButtonElement),
   offline: part('offline', HTMLElement),
@@ -37,7 +38,7 @@ const page = {
 /**
  * Events:
  *
- * - `change`: another model or adapter is chosen, a model is loaded, or one is let go of.
+ * - `change`: another model or task is chosen, a model is loaded, or one is let go of.
  * - `state`: `state` is another one.
  */
 export class ModelPanel extends EventTarget {
@@ -49,13 +50,15 @@ export class ModelPanel extends EventTarget {
   #running = null;
   /** @type {State} */
   #state = 'idle';
+  /** What is told of each task. @type {Map<string, string>} */
+  #notes = new Map();
 
   constructor() {
     super();
     page.model.replaceChildren(...MODELS.map(({ id, label }) => new Option(label, id)));
     page.model.addEventListener('change', () => this.#showChoice());
-    page.adapter.addEventListener('change', () => {
-      this.#showAdapterNote();
+    page.task.addEventListener('change', () => {
+      this.#showTaskNote();
       this.dispatchEvent(new Event('change'));
     });
     part('model-form', HTMLFormElement).addEventListener('submit', (event) => {
@@ -84,9 +87,9 @@ export class ModelPanel extends EventTarget {
     return MODELS.find(({ id }) => id === page.model.value) ?? /** @type {typeof MODELS[0]} */ (MODELS[0]);
   }
 
-  /** The name of the chosen adapter. @returns {string | null} */
-  get adapter() {
-    return page.adapter.value || null;
+  /** The name of the chosen task. @returns {string | null} */
+  get task() {
+    return page.task.value || null;
   }
 
   /** The chosen model, if it is loaded. @returns {Specter | null} */
@@ -118,7 +121,7 @@ export class ModelPanel extends EventTarget {
   async load() {
     this.#loading?.abort();
     this.#running?.abort();
-    const { id, label, source, adapters } = this.choice;
+    const { id, label, source, options } = this.choice;
     const from = source ?? Array.from(page.folder.files ?? []);
     if (Array.isArray(from) && from.length === 0) {
       this.say('Choose the folder of the model first.');
@@ -137,13 +140,10 @@ export class ModelPanel extends EventTarget {
     try {
       await before?.dispose();
       const begin = performance.now();
-      const named = adapters.flatMap(({ name, source }) => (source ? [[name, source]] : []));
-      const specter = await Specter.load(from, {
-        ...(named.length > 0 && { adapters: Object.fromEntries(named) }),
-        signal: loading.signal,
-        onProgress: showProgress,
-      });
+      const specter = await Specter.load(from, { ...options, signal: loading.signal, onProgress: showProgress });
       this.#loaded = { specter, id };
+      // What a folder can do is known now.
+      if (source === null) this.#showTasks(choiceIn(specter));
       this.say(`Loaded in ${seconds(performance.now() - begin)}.`);
       showMachine(specter.info());
     } catch (error) {
@@ -211,13 +211,10 @@ export class ModelPanel extends EventTarget {
   }
 
   #showChoice() {
-    const { note, source, adapters, adapter } = this.choice;
-    page.modelNote.textContent = note;
-    page.folderField.hidden = source !== null;
-    page.adapter.replaceChildren(...adapters.map(({ name, label }) => new Option(label, name)), new Option('None', ''));
-    page.adapter.value = adapter ?? '';
-    page.adapter.disabled = adapters.length === 0;
-    this.#showAdapterNote();
+    const { choice } = this;
+    page.modelNote.textContent = choice.note;
+    page.folderField.hidden = choice.source !== null;
+    this.#showTasks(choice.source === null && this.specter ? choiceIn(this.specter) : choice);
     this.#showLoadButton();
     if (this.#state === 'failed') {
       // What went wrong was with the other model.
@@ -227,11 +224,22 @@ export class ModelPanel extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  #showAdapterNote() {
-    const { adapters } = this.choice;
-    const chosen = adapters.find(({ name }) => name === this.adapter);
-    page.adapterNote.textContent =
-      adapters.length === 0 ? 'This model has no adapters.' : (chosen?.note ?? 'The model as it is, without an adapter.');
+  /** @param {Pick<ModelChoice, 'tasks' | 'task' | 'needsTask'>} choice */
+  #showTasks({ tasks, task, needsTask }) {
+    const none = needsTask ? [] : [new Option('None', '')];
+    page.task.replaceChildren(...tasks.map(({ name, label }) => new Option(label, name)), ...none);
+    page.task.value = task ?? '';
+    page.task.disabled = tasks.length === 0;
+    this.#notes = new Map(tasks.map(({ name, note }) => [name, note]));
+    this.#showTaskNote();
+  }
+
+  #showTaskNote() {
+    const { task } = this;
+    page.taskNote.textContent =
+      this.#notes.size === 0 ? 'This model has no tasks.'
+      : task === null ? 'The model as it is, for no task in particular.'
+      : (this.#notes.get(task) ?? '');
   }
 
   #showLoadButton() {
@@ -275,6 +283,20 @@ export class ModelPanel extends EventTarget {
       page.failure.scrollIntoView({ block: 'nearest' });
     }
   }
+}
+
+/**
+ * The tasks that a model which a person chose turns out to have: with experts, nothing goes without one.
+ *
+ * @param {Specter} specter
+ */
+function choiceIn(specter) {
+  const { tasks } = specter.info();
+  return {
+    tasks: tasks.map(({ name }) => ({ name, label: name, note: '' })),
+    task: tasks[0]?.name ?? null,
+    needsTask: tasks.some(({ experts }) => experts !== null),
+  };
 }
 
 /** What this page has stored of models, so that the next visit downloads nothing. */

@@ -189,11 +189,11 @@ export class Teacher {
   async #teach(lessons) {
     const examples = lessons.flatMap(({ name, titles }) =>
       titles.map((title) => /** @type {Example} */ ({ paper: { title }, label: name })));
-    const { adapter, specter } = this.#model;
+    const { task, specter } = this.#model;
     const begin = performance.now();
     this.#tell('Learning…');
     const head = await this.#model.run(
-      (specter, context) => specter.fit(examples, { name: TAUGHT, adapter, ...context }),
+      (specter, context) => specter.fit(examples, { name: TAUGHT, task, ...context }),
       () => this.#start(),
     );
     if (!head || !specter) {

@@ -9,7 +9,7 @@ import { SpecterError } from '../errors.js';
 /** @import { Device, Dtype } from '../types.js' */
 
 /** Attributes that decide what is loaded: a change of one forgets what has been. */
-export const LOADED_FROM = ['model', 'adapter', 'head', 'labels', 'dtype', 'device', 'hub'];
+export const LOADED_FROM = ['model', 'task', 'adapter', 'head', 'labels', 'dtype', 'device', 'hub'];
 
 /** Attributes that name fields in the page. */
 export const FIELDS = /** @type {const} */ (['title-field', 'abstract-field', 'output-field']);
@@ -66,7 +66,11 @@ export class SuggestAttributes extends Base {
   get model() { return this.getAttribute('model'); }
   set model(value) { this.#reflect('model', value); }
 
-  /** An adapter: its name, if the model brings it; else a hub id with a slash, or the address of a folder. */
+  /** What the model is asked for: a task by its name. */
+  get task() { return this.getAttribute('task'); }
+  set task(value) { this.#reflect('task', value); }
+
+  /** In the place of a task, an adapter: its name, if the model brings it; else a hub id with a slash, or the address of a folder. */
   get adapter() { return this.getAttribute('adapter'); }
   set adapter(value) { this.#reflect('adapter', value); }
 
@@ -150,10 +154,11 @@ export class SuggestAttributes extends Base {
  * @throws {SpecterError} `invalid-option`
  */
 export function checkAttributes(element, { hasSpecter, hasLabels }) {
-  const { titleField, abstractField, model, head, threshold, topK, delay, minimumLength, write, separator } = element;
+  const { titleField, abstractField, model, task, adapter, head, threshold, topK, delay, minimumLength, write, separator } = element;
   const wrong = (/** @type {string} */ sentence) => new SpecterError('invalid-option', `<specter-suggest> ${sentence}`);
   if (!titleField && !abstractField) throw wrong('needs title-field or abstract-field: the id or the selector of a field to read.');
   if (!model && !hasSpecter) throw wrong('needs model: the name of a preset, a hub id or the address of a folder.');
+  if (task && adapter) throw wrong('has both task and adapter. Give one of them: a task knows its adapter.');
   if (head && hasLabels) throw wrong('has both head and labels. Give one of them.');
   if (!head && !hasLabels) throw wrong('needs head, a classifier, or labels, a list to choose from.');
   if (Number.isNaN(threshold)) throw wrong(`has threshold="${element.getAttribute('threshold')}", which is no number.`);

@@ -30,6 +30,7 @@ import { readLabels } from './labels.js';
  *
  * @typedef {object} Wishes
  * @property {string | null} model
+ * @property {string | null} task
  * @property {string | null} adapter
  * @property {string | null} head
  * @property {string | readonly (string | Label)[] | null} labels
@@ -77,7 +78,7 @@ export class Ranker {
     try {
       if (!isOwn) await complete(specter, wishes, names, head, { signal, onProgress });
       const how = labels
-        ? await ranking(specter, labels, names.adapter, { signal, onProgress })
+        ? await ranking(specter, labels, wayOf(wishes), { signal, onProgress })
         : classification(specter, /** @type {string} */ (names.head));
       return new Ranker(specter, { isOwn, ...how });
     } catch (error) {
@@ -125,6 +126,17 @@ function namesOf({ adapter, head }) {
 }
 
 /**
+ * What is asked of the model, as its calls take it.
+ *
+ * @param {Pick<Wishes, 'task' | 'adapter'>} wishes
+ * @returns {{ task?: string, adapter?: string }}
+ */
+function wayOf({ task, adapter }) {
+  if (task) return { task };
+  return adapter ? { adapter } : {};
+}
+
+/**
  * What a head is read from, if it does not come with the model: a folder, or one that was saved as JSON.
  *
  * @param {string | null} head
@@ -143,21 +155,24 @@ async function headSource(head, options) {
  * @param {string | SavedHead | null} source
  * @param {{ signal: AbortSignal, onProgress: OnProgress }} options
  */
-async function load({ model, adapter, dtype, device, hub }, names, source, options) {
-  const { Specter } = await importEngine();
+async function load({ model, task, adapter, dtype, device, hub }, names, source, options) {
+  const { Specter, presetOf } = await importEngine();
+  // Of a preset's adapters, a task needs its own alone.
+  const needed = task ? presetOf(model)?.tasks[task]?.adapter : adapter;
   return Specter.load(/** @type {string} */ (model), {
     ...(dtype && { dtype }),
     ...(device && { device }),
     ...(hub && { hub }),
-    ...(adapter && { adapters: { [adapter]: isPlace(adapter) ? adapter : true } }),
-    ...(source && names.head && { heads: { [names.head]: { source, ...(adapter && { adapter }) } } }),
+    ...(needed && { adapters: { [needed]: isPlace(needed) ? needed : true } }),
+    ...(source && names.head && { heads: { [names.head]: { source, ...wayOf({ task, adapter }) } } }),
     ...options,
   });
 }
 
 async function importEngine() {
   try {
-    return await import('../specter.js');
+    const [{ Specter }, { presetOf }] = await Promise.all([import('../specter.js'), import('../places.js')]);
+    return { Specter, presetOf };
   } catch (cause) {
     throw new SpecterError('network', 'The code that computes suggestions could not be fetched. Check the connection, then try again.', { cause });
   }
@@ -172,10 +187,10 @@ async function importEngine() {
  * @param {string | SavedHead | null} source
  * @param {{ signal: AbortSignal, onProgress: OnProgress }} options
  */
-async function complete(specter, { adapter }, names, source, options) {
+async function complete(specter, { task, adapter }, names, source, options) {
   if (adapter && isPlace(adapter) && !specter.info().adapters.includes(adapter)) await specter.loadAdapter(adapter, adapter, options);
   if (source && names.head && !specter.info().heads.some(({ name }) => name === names.head)) {
-    await specter.loadHead(names.head, source, { ...(adapter && { adapter }), ...options });
+    await specter.loadHead(names.head, source, { ...wayOf({ task, adapter }), ...options });
   }
 }
 
@@ -204,13 +219,14 @@ function classification(specter, head) {
 /**
  * @param {Specter} specter
  * @param {Label[]} labels
- * @param {string | null} adapter
+ * @param {{ task?: string, adapter?: string }} using
  * @param {{ signal: AbortSignal, onProgress: OnProgress }} options
  * @returns {Promise<{ showsShares: boolean, rank: Rank }>}
  */
-async function ranking(specter, labels, adapter, options) {
-  const using = adapter ? { adapter } : {};
-  const encoded = await specter.encodeLabels(labels.map(({ name, definition }) => (definition ? { name, definition } : name)), { ...using, ...options });
+async function ranking(specter, labels, using, options) {
+  const texts = labels.map(({ name, definition }) => (definition ? { name, definition } : name));
+  // Shown to people, and compared with a threshold: a cosine means the same with every model.
+  const encoded = await specter.encodeLabels(texts, { ...using, similarity: 'cosine', ...options });
   const known = new Map(labels.map((label) => [label.name, label]));
   return {
     showsShares: false,

@@ -495,8 +495,8 @@ export class SpecterSuggest extends SuggestAttributes {
     this.#enter(this.#specter ? 'thinking' : 'downloading');
     this.#panel.announce(this.#specter ? '' : this.#progress.text);
     try {
-      const { model, adapter, head, labels, dtype, device, hub } = this;
-      const ranker = await Ranker.open({ model, adapter, head, labels, dtype, device, hub }, {
+      const { model, task, adapter, head, labels, dtype, device, hub } = this;
+      const ranker = await Ranker.open({ model, task, adapter, head, labels, dtype, device, hub }, {
         specter: this.#specter,
         owner: this,
         signal: opening.signal,

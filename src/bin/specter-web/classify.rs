@@ -10,7 +10,7 @@ use specter_web::model::head::Function;
 use specter_web::task::{ClassifyOptions, HeadOptions, HeadSource, Specter};
 
 use crate::lines::{Answers, Lines};
-use crate::model::{ADAPTER, Job, ModelArguments};
+use crate::model::{Job, Loaded, ModelArguments};
 use crate::source::{Remote, Source};
 
 #[derive(Args)]
@@ -46,15 +46,10 @@ struct Label<'a> {
 }
 
 struct Classifier {
-    head: Option<Head>,
+    /// One that is loaded beside the model.
+    head: Option<HeadPlace>,
     options: ClassifyOptions,
     lines: Lines,
-}
-
-/// A head that is loaded beside the model.
-struct Head {
-    source: HeadPlace,
-    options: HeadOptions,
 }
 
 enum HeadPlace {
@@ -78,23 +73,19 @@ impl Classify {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let Self { model, head, function, threshold, top_k, lines } = self;
         let function = function.as_deref().map(Function::from_name).transpose()?;
-        let adapter = model.has_adapter().then(|| ADAPTER.to_owned());
-        let head = head.map(|name| {
-            let source = HeadPlace::new(&name, &model.remote)?;
-            anyhow::Ok(Head { source, options: HeadOptions { adapter: adapter.clone(), function: None } })
-        });
-        let head = head.transpose()?;
-        let name = head.as_ref().map(|_| HEAD.to_owned()).or(adapter);
-        let options =
-            ClassifyOptions { head: name, function, threshold, top_k, ..ClassifyOptions::default() };
+        let head = head.map(|name| HeadPlace::new(&name, &model.remote)).transpose()?;
+        let options = ClassifyOptions { function, threshold, top_k, ..ClassifyOptions::default() };
         model.run(Classifier { head, options, lines })
     }
 }
 
 impl Job for Classifier {
-    async fn run<B: Backend>(self, mut specter: Specter<B>) -> anyhow::Result<()> {
-        if let Some(Head { source, options }) = self.head {
-            match source {
+    async fn run<B: Backend>(self, mut specter: Specter<B>, loaded: Loaded) -> anyhow::Result<()> {
+        let name = self.head.as_ref().map(|_| HEAD.to_owned()).or(loaded.head);
+        let options = ClassifyOptions { head: name, ..self.options };
+        if let Some(place) = self.head {
+            let options = HeadOptions { task: loaded.task, adapter: loaded.adapter, function: None };
+            match place {
                 HeadPlace::Folder(folder) => {
                     specter.load_head(HEAD, HeadSource::Folder(&folder), options).await?;
                 }
@@ -106,8 +97,8 @@ impl Job for Classifier {
             }
         }
         let ask = async |documents: &[_], mut answers: Answers<'_>| {
-            let scores = specter.classify(documents, &self.options, |_, _| Ok(())).await?;
-            let head = specter.head(self.options.head.as_deref())?;
+            let scores = specter.classify(documents, &options, |_, _| Ok(())).await?;
+            let head = specter.head(options.head.as_deref())?;
             scores.into_iter().try_for_each(|scores| {
                 let label = |index: usize| head.labels.get(index).map_or("", String::as_str);
                 let labels =

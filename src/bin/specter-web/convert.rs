@@ -8,13 +8,15 @@ use specter_web::folder::DirectorySink;
 use specter_web::task::convert::Conversion;
 use specter_web::weights::Format;
 
-use crate::source::{Remote, Source};
+use crate::source::{Model, Parts, Remote};
 
 #[derive(Args)]
 pub(crate) struct Convert {
     /// The published model, or an adapter: a directory, an address, a hub id or a preset.
     #[arg(long)]
     model: String,
+    #[command(flatten)]
+    parts: Parts,
     #[command(flatten)]
     remote: Remote,
     /// q8, q4, f16 or f32.
@@ -28,7 +30,7 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let format = Format::from_name(&self.dtype)?;
-        let (folder, _) = Source::new(&self.model, &self.remote)?;
+        let Model { folder, weights, .. } = Model::new(&self.model, &self.parts, &self.remote)?;
         let own = Path::new(&self.model).canonicalize().ok();
         if own.is_some() && self.output.canonicalize().ok() == own {
             bail!(
@@ -42,7 +44,8 @@ impl Convert {
             bail!("{} has a {file} already; name a new folder, or remove this one", self.output.display());
         }
         let mut sink = DirectorySink::new(&self.output);
-        pollster::block_on(Conversion::new(format).run(&folder, &mut sink, |_, _| Ok(())))?;
+        let conversion = Conversion { weights: weights.as_deref(), ..Conversion::new(format) };
+        pollster::block_on(conversion.run(&folder, &mut sink, |_, _| Ok(())))?;
         eprintln!("{}", self.output.display());
         Ok(())
     }

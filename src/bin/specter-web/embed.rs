@@ -6,7 +6,7 @@ use specter_web::engine::Backend;
 use specter_web::task::{EmbedOptions, Specter};
 
 use crate::lines::Lines;
-use crate::model::{ADAPTER, Job, ModelArguments};
+use crate::model::{Job, Loaded, ModelArguments};
 
 #[derive(Args)]
 pub(crate) struct Embed {
@@ -25,23 +25,23 @@ struct Embedding<'a> {
 }
 
 struct Embedder {
-    options: EmbedOptions,
     lines: Lines,
+    layers: Option<usize>,
 }
 
 impl Embed {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let Self { model, lines, layers } = self;
-        let adapter = model.has_adapter().then(|| ADAPTER.to_owned());
-        let options = EmbedOptions { adapter, layers, ..EmbedOptions::default() };
-        model.run(Embedder { options, lines })
+        model.run(Embedder { lines, layers })
     }
 }
 
 impl Job for Embedder {
-    async fn run<B: Backend>(self, mut specter: Specter<B>) -> anyhow::Result<()> {
+    async fn run<B: Backend>(self, mut specter: Specter<B>, loaded: Loaded) -> anyhow::Result<()> {
+        let Loaded { task, adapter, .. } = loaded;
+        let options = EmbedOptions { task, adapter, layers: self.layers, ..EmbedOptions::default() };
         let ask = async |documents: &[_], mut answers: crate::lines::Answers<'_>| {
-            let vectors = specter.embed(documents, &self.options, |_, _| Ok(())).await?;
+            let vectors = specter.embed(documents, &options, |_, _| Ok(())).await?;
             let [_, width] = vectors.dims;
             vectors.data.chunks(width).try_for_each(|embedding| answers.write(Embedding { embedding }))
         };

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use specter_web::engine::gpu::shaders;
 use specter_web::task::inspect::inspect;
 
-use crate::source::{Remote, Source};
+use crate::source::{Model, Parts, Remote};
 
 #[derive(Parser)]
 #[command(version, about = "Encoders and classifiers for scientific papers, on the GPU or the CPU")]
@@ -40,6 +40,8 @@ enum Command {
     Inspect {
         /// A directory, an address, a hub id or a preset.
         model: String,
+        #[command(flatten)]
+        parts: Parts,
         #[command(flatten)]
         remote: Remote,
     },
@@ -68,8 +70,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Embed(embed) => embed.run(),
         Command::Classify(classify) => classify.run(),
         Command::Convert(convert) => convert.run(),
-        Command::Inspect { model, remote } => {
-            print!("{}", pollster::block_on(inspect(&Source::new(&model, &remote)?.0))?);
+        Command::Inspect { model, parts, remote } => {
+            let Model { folder, weights, .. } = Model::new(&model, &parts, &remote)?;
+            print!("{}", pollster::block_on(inspect(&folder, weights.as_deref()))?);
             Ok(())
         }
         Command::Shaders { output } => {

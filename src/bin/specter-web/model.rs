@@ -16,7 +16,7 @@ use specter_web::text::Template;
 use specter_web::weights::Format;
 use specter_web_kernels::Native;
 
-use crate::source::{Remote, Source};
+use crate::source::{Model, Parts, Preset, Remote};
 
 /// What is said of a model on the command line.
 #[derive(Args)]
@@ -24,9 +24,15 @@ pub(crate) struct ModelArguments {
     /// A model: a directory, an address, a hub id or a preset.
     #[arg(long)]
     model: String,
+    /// What the model is asked for, where it knows several things: a task of the preset, whose adapter is then loaded, or
+    /// of the model's own experts.
+    #[arg(long, conflicts_with = "adapter")]
+    task: Option<String>,
     /// An adapter: a directory, an address, a hub id, or one that the preset knows.
     #[arg(long)]
     adapter: Option<String>,
+    #[command(flatten)]
+    parts: Parts,
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// How a paper becomes a text, with {title}, {abstract} and {sep}; without it, what the preset says, or
@@ -68,21 +74,26 @@ enum Device {
     Reference,
 }
 
-/// The name under which the adapter of the command line is loaded, where there is one.
-pub(crate) const ADAPTER: &str = "adapter";
+/// The name under which an adapter of the command line is loaded; that of a task keeps the name by which the task knows it.
+const ADAPTER: &str = "adapter";
 
 /// What is done with a model, whichever device it is on.
 pub(crate) trait Job {
-    /// Does it. The adapter of the command line is loaded.
-    async fn run<B: Backend>(self, specter: Specter<B>) -> anyhow::Result<()>;
+    /// Does it with what was loaded.
+    async fn run<B: Backend>(self, specter: Specter<B>, loaded: Loaded) -> anyhow::Result<()>;
+}
+
+/// What was asked for and is loaded beside the model: a task, or an adapter.
+pub(crate) struct Loaded {
+    /// The task that was named.
+    pub(crate) task: Option<String>,
+    /// The name of the adapter that was named.
+    pub(crate) adapter: Option<String>,
+    /// The name under which the adapter of either is loaded, whose head is one of the same name.
+    pub(crate) head: Option<String>,
 }
 
 impl ModelArguments {
-    /// Whether an adapter was named.
-    pub(crate) fn has_adapter(&self) -> bool {
-        self.adapter.is_some()
-    }
-
     /// Loads the model and does a job with it.
     pub(crate) fn run(self, job: impl Job) -> anyhow::Result<()> {
         let gpu = || pollster::block_on(Gpu::new(GpuOptions::native()));
@@ -113,11 +124,16 @@ impl ModelArguments {
     }
 
     async fn run_on<B: Backend>(self, backend: B, token_budget: usize, job: impl Job) -> anyhow::Result<()> {
-        let (source, preset) = Source::new(&self.model, &self.remote)?;
-        let preset = preset.as_ref();
+        let model = Model::new(&self.model, &self.parts, &self.remote)?;
+        let preset = model.preset.as_ref();
         let template = self.template.or(preset.and_then(|preset| preset.template.clone()));
         let pooling = self.pooling.or(preset.and_then(|preset| preset.pooling.clone()));
         let function = preset.and_then(|preset| preset.function.as_deref());
+        // Known before anything large is read.
+        let of_task = match (preset, &self.task) {
+            (Some(preset), Some(task)) => preset.adapter_of(task)?,
+            _ => None,
+        };
         let options = LoadOptions {
             format: Format::from_name(&self.dtype)?,
             max_length: self.max_length,
@@ -126,14 +142,26 @@ impl ModelArguments {
             pooling: pooling.as_deref().map(Pooling::from_name).transpose()?,
             normalize: self.normalize.or(preset.and_then(|preset| preset.normalize)),
             function: function.map(Function::from_name).transpose()?,
+            weights: model.weights.clone(),
+            tasks: preset.map(Preset::tasks).transpose()?.unwrap_or_default(),
         };
-        let mut specter = Specter::load(&source, options, backend, |_, _| Ok(())).await?;
+        let mut specter = Specter::load(&model.folder, options, backend, |_, _| Ok(())).await?;
         let device = specter.backend().device();
         eprintln!("{} on {} ({})", specter.name(), device.adapter, device.backend);
-        if let Some(adapter) = &self.adapter {
-            let source = Source::adapter(adapter, &self.remote, &source, preset)?;
-            specter.load_adapter(ADAPTER, &source, || Ok(())).await?;
+        let adapter = self.adapter.as_deref().map(|adapter| (ADAPTER, adapter));
+        let chosen = adapter.or(of_task.map(|adapter| (adapter, adapter)));
+        if let Some((name, adapter)) = chosen {
+            specter.load_adapter(name, &model.adapter(adapter, &self.remote)?, || Ok(())).await?;
         }
-        job.run(specter).await
+        // Whoever waits for a line to be typed should not be the first to know.
+        if let Some(task) = &self.task {
+            specter.way(Some(task), None)?;
+        }
+        let loaded = Loaded {
+            adapter: adapter.map(|(name, _)| name.to_owned()),
+            head: chosen.map(|(name, _)| name.to_owned()),
+            task: self.task.clone(),
+        };
+        job.run(specter, loaded).await
     }
 }

@@ -8,7 +8,11 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
+use specter_web::engine::loading::{PICKLED_WEIGHTS, WEIGHTS};
 use specter_web::folder::{Directory, DirectoryFile, File, Folder};
+use specter_web::model::Pooling;
+use specter_web::task::Task;
+use specter_web::text::Template;
 use specter_web::{Error, Result};
 
 use crate::http::{HttpFile, HttpFolder};
@@ -25,6 +29,34 @@ pub(crate) struct Remote {
     /// A header for the model's own server, as in "Authorization: Bearer …"; may be repeated.
     #[arg(long)]
     header: Vec<String>,
+}
+
+/// What is said of a model whose own folder does not have all of it.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Parts {
+    /// Where files are read from that the model's folder does not have, such as config.json and the tokenizer, and never
+    /// weights: a directory, an address or a hub id; without it, what the preset says.
+    #[arg(long)]
+    base: Option<String>,
+    /// The name of the file with the weights, where it is neither model.safetensors nor pytorch_model.bin; without it,
+    /// what the preset says.
+    #[arg(long)]
+    weights: Option<String>,
+}
+
+/// A model as it is found: its files, the name of its weights where it is an unusual one, and the preset, if it is one.
+pub(crate) struct Model {
+    pub(crate) folder: Completed,
+    pub(crate) weights: Option<String>,
+    pub(crate) preset: Option<Preset>,
+}
+
+/// A place that answers from another one what it does not have itself, but for weights.
+#[derive(Debug)]
+pub(crate) struct Completed {
+    own: Source,
+    base: Option<Source>,
+    weights: Option<String>,
 }
 
 /// A place that holds a model or an adapter.
@@ -47,18 +79,55 @@ pub(crate) enum SourceFile {
 pub(crate) struct Preset {
     id: String,
     revision: String,
-    adapters: BTreeMap<String, PresetAdapter>,
+    weights: Option<String>,
+    base: Option<Repository>,
+    adapters: BTreeMap<String, Repository>,
+    tasks: BTreeMap<String, PresetTask>,
     pub(crate) template: Option<String>,
     pub(crate) pooling: Option<String>,
     pub(crate) normalize: Option<bool>,
     pub(crate) function: Option<String>,
 }
 
-/// An adapter that a preset knows.
+/// A folder on a hub that a preset knows.
 #[derive(Deserialize)]
-struct PresetAdapter {
+struct Repository {
     id: String,
     revision: String,
+}
+
+/// A task that a preset knows. How its vectors are compared is for whoever compares them.
+#[derive(Deserialize)]
+struct PresetTask {
+    adapter: Option<String>,
+    experts: Option<usize>,
+    template: Option<String>,
+    pooling: Option<String>,
+    normalize: Option<bool>,
+}
+
+impl Preset {
+    /// The tasks, as a load takes them.
+    pub(crate) fn tasks(&self) -> Result<BTreeMap<String, Task>> {
+        let tasks = self.tasks.iter().map(|(name, task)| {
+            let task = Task {
+                adapter: task.adapter.clone(),
+                experts: task.experts,
+                template: task.template.as_deref().map(Template::new).transpose()?,
+                pooling: task.pooling.as_deref().map(Pooling::from_name).transpose()?,
+                normalize: task.normalize,
+            };
+            Ok((name.clone(), task))
+        });
+        tasks.collect()
+    }
+
+    /// The name of the adapter that does a task, where one does.
+    pub(crate) fn adapter_of(&self, task: &str) -> Result<Option<&str>> {
+        let known = || self.tasks.keys().cloned().collect();
+        let unknown = || Error::UnknownTask { name: task.to_owned(), known: known() };
+        Ok(self.tasks.get(task).ok_or_else(unknown)?.adapter.as_deref())
+    }
 }
 
 const PRESETS: &str = include_str!("../../../www/presets.js");
@@ -69,6 +138,30 @@ fn preset(name: &str) -> anyhow::Result<Option<Preset>> {
     let mut presets: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(json.unwrap_or_default()).context("the presets cannot be read")?;
     Ok(presets.remove(name).map(serde_json::from_value).transpose()?)
+}
+
+impl Model {
+    /// The model that a name means.
+    pub(crate) fn new(name: &str, parts: &Parts, remote: &Remote) -> anyhow::Result<Self> {
+        let (own, preset) = Source::new(name, remote)?;
+        let known = preset.as_ref();
+        let weights = parts.weights.clone().or(known.and_then(|preset| preset.weights.clone()));
+        let base = match (&parts.base, known.and_then(|preset| preset.base.as_ref())) {
+            (Some(base), _) => Some((base.as_str(), None)),
+            (None, Some(base)) => Some((base.id.as_str(), Some(base.revision.clone()))),
+            (None, None) => None,
+        };
+        let base = base.map(|(name, revision)| Source::beside(&own, name, revision, remote)).transpose()?;
+        Ok(Self { folder: Completed { own, base, weights: weights.clone() }, weights, preset })
+    }
+
+    /// The place of an adapter: one that the model's preset knows by this name, or any other.
+    pub(crate) fn adapter(&self, name: &str, remote: &Remote) -> anyhow::Result<Source> {
+        let known = self.preset.as_ref().and_then(|preset| preset.adapters.get(name));
+        let (name, revision) =
+            known.map_or((name, None), |known| (known.id.as_str(), Some(known.revision.clone())));
+        Source::beside(&self.folder.own, name, revision, remote)
+    }
 }
 
 impl Source {
@@ -113,17 +206,9 @@ impl Source {
         Ok((Self::Http(HttpFolder::new(&address, id, headers)), preset))
     }
 
-    /// The place of an adapter for a model: one that the model's preset knows by this name, or any other place. Headers
-    /// are for the model's own server, and go along where the adapter is on the same.
-    pub(crate) fn adapter(
-        name: &str,
-        remote: &Remote,
-        model: &Self,
-        preset: Option<&Preset>,
-    ) -> anyhow::Result<Self> {
-        let known = preset.and_then(|preset| preset.adapters.get(name));
-        let (name, revision) =
-            known.map_or((name, None), |known| (known.id.as_str(), Some(known.revision.clone())));
+    /// The place of what goes with a model. Headers are for the model's own server, and go along where this is on the
+    /// same.
+    fn beside(model: &Self, name: &str, revision: Option<String>, remote: &Remote) -> anyhow::Result<Self> {
         let (place, _) = Self::new(name, &Remote { revision, ..remote.clone() })?;
         Ok(match (place, model) {
             (Self::Http(place), Self::Http(model)) if place.origin() == model.origin() => Self::Http(place),
@@ -148,6 +233,22 @@ impl Folder for Source {
             Self::Directory(directory) => directory.open(file).await?.map(SourceFile::Directory),
             Self::Http(folder) => folder.open(file).await?.map(SourceFile::Http),
         })
+    }
+}
+
+impl Folder for Completed {
+    type File = SourceFile;
+
+    fn name(&self) -> &str {
+        self.own.name()
+    }
+
+    async fn open(&self, file: &str) -> Result<Option<SourceFile>> {
+        let is_weights = [WEIGHTS, PICKLED_WEIGHTS].contains(&file) || self.weights.as_deref() == Some(file);
+        match (self.own.open(file).await?, &self.base) {
+            (None, Some(base)) if !is_weights => base.open(file).await,
+            (own, _) => Ok(own),
+        }
     }
 }
 
@@ -179,11 +280,45 @@ mod tests {
 
     #[test]
     fn every_preset_is_read() -> anyhow::Result<()> {
-        for name in ["specter2", "specter2-2023", "specter", "scincl", "scibert", "erc", "minilm"] {
+        for name in [
+            "specter2",
+            "specter2-2023",
+            "specter",
+            "scincl",
+            "scimult",
+            "semcse",
+            "semcse-cosine",
+            "scibert",
+            "erc",
+            "minilm",
+        ] {
             let preset = preset(name)?.with_context(|| format!("there is no preset {name}"))?;
             assert!(preset.id.contains('/'));
+            for (task, Task { adapter, experts, .. }) in preset.tasks()? {
+                let known = adapter.as_ref().is_none_or(|adapter| preset.adapters.contains_key(adapter));
+                assert!(known && (adapter.is_some() || experts.is_some()), "{name} {task}");
+            }
         }
         assert!(preset("toString")?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn the_tasks_of_a_preset_are_adapters_or_sets_of_experts() -> anyhow::Result<()> {
+        let specter2 = preset("specter2")?.context("it is there")?;
+        assert_eq!(
+            specter2.tasks()?.keys().collect::<Vec<_>>(),
+            ["classification", "proximity", "query", "regression"]
+        );
+        assert_eq!(specter2.adapter_of("query")?, Some("query"));
+        let message = specter2.adapter_of("search").err().context("it has none")?.to_string();
+        assert!(message.contains("classification, proximity, query, regression"), "{message}");
+        let scimult = preset("scimult")?.context("it is there")?;
+        assert_eq!(scimult.adapter_of("search")?, None);
+        let experts: Vec<_> = scimult.tasks()?.into_iter().map(|(name, task)| (name, task.experts)).collect();
+        let expected = [("classification", 2), ("link-prediction", 1), ("search", 0)];
+        assert_eq!(experts, expected.map(|(name, experts)| (name.to_owned(), Some(experts))));
+        assert_eq!(scimult.weights.as_deref(), Some("scimult_moe.ckpt"));
         Ok(())
     }
 }

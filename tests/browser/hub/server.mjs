@@ -126,7 +126,7 @@ export async function startHub() {
 
     const size = Buffer.isBuffer(contents) ? contents.length : contents.size;
     const etag = `"${createHash('sha256').update(`${pathname} ${size}`).digest('hex')}"`;
-    if (server === 'hub' && !manners.direct && /\.(safetensors|bin)$/.test(file)) {
+    if (server === 'hub' && !manners.direct && /\.(safetensors|bin|ckpt)$/.test(file)) {
       return send(302, { ...exposed, Location: `${hub.cdn}${pathname}?signature=secret`, 'X-Linked-Size': size, 'X-Linked-ETag': etag });
     }
 

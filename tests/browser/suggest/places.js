@@ -1,0 +1,1 @@
+export { presetOf } from '/places.js';
