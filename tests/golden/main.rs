@@ -3,10 +3,12 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod deberta;
 mod devices;
 mod fixtures;
 mod heads;
 mod minilm;
 mod published;
 mod refusals;
+mod scimult;
 mod tiny_bert;
