@@ -219,7 +219,7 @@ export class LocalEngine {
         const { number, contents } = call;
         if (!labels.has(number)) {
           if (!contents) return {};
-          await engine.loadLabels(number, contents.labels, contents.vectors, contents.input);
+          await engine.loadLabels(number, contents.labels, contents.vectors, contents.input, contents.similarity);
         }
         // The one used last comes last.
         labels.delete(number);

@@ -99,7 +99,7 @@ export class LabelSet {
    * @returns {LabelContents}
    */
   contents() {
-    return { labels: [...this.names], vectors: this.#vectors, input: this.#input };
+    return { labels: [...this.names], vectors: this.#vectors, input: this.#input, similarity: this.similarity };
   }
 }
 

@@ -9,7 +9,7 @@
 
 /** @import { PlainError } from './errors.js' */
 /** @import { Place } from './folder.js' */
-/** @import { Device, Dtype, Embeddings, Features, FitKind, HeadFunction, Info, OnProgress, Paper, Pooling, Progress, SavedHead, Store, Task, TaskInfo, Tuned } from './types.js' */
+/** @import { Device, Dtype, Embeddings, Features, FitKind, HeadFunction, Info, OnProgress, Paper, Pooling, Progress, SavedHead, Similarity, Store, Task, TaskInfo, Tuned } from './types.js' */
 
 /**
  * What the engine knows of itself; the page adds what it knows of presets and of similarities.
@@ -115,14 +115,14 @@
  * @property {'rankLabels'} type
  * @property {(string | Paper)[]} papers
  * @property {number} number
- * @property {VectorOptions & { topK: number, similarity?: 'euclidean' }} options
+ * @property {VectorOptions & { topK: number }} options
  * @property {LabelContents} [contents]  of the set, where it turned out not to be on the device
  */
 
 /**
  * A set of labels, with a vector for each.
  *
- * @typedef {{ labels: string[], vectors: Float32Array, input: VectorInput }} LabelContents
+ * @typedef {{ labels: string[], vectors: Float32Array, input: VectorInput, similarity: Similarity }} LabelContents
  */
 
 /**

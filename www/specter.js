@@ -420,7 +420,7 @@ export class Specter {
       type: 'rankLabels',
       number,
       papers: checkPapers(papers),
-      options: { ...wayOf(task, adapter), topK, ...(set.similarity === 'euclidean' && { similarity: set.similarity }) },
+      options: { ...wayOf(task, adapter), topK },
       ...(contents && { contents }),
     }));
     const { scores } = await rank();

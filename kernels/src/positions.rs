@@ -1,7 +1,7 @@
 //! What attention sees of how far tokens are apart: `(Q Pkᵀ + K Pqᵀ) · scale` (He et al. 2021, arXiv 2006.03654), each pair
 //! of tokens with the rows of `P` that belong to their distance.
 //!
-//! Neighbouring distances have neighbouring rows, or the same one. So the rows that a few queries and a few keys meet lie in
+//! Neighbouring distances have the same row, or the next ones. So the rows that a few queries and a few keys meet lie in
 //! a few panels of 8, and products with whole panels waste little.
 
 use core::array;
@@ -17,7 +17,7 @@ use crate::simd::{LANES, Simd};
 #[repr(C)]
 pub struct Positions {
     /// `(2 · longest - 1,)` u32: the row of each distance, query less key, from `1 - longest` on. It never falls, and rises by
-    /// one at most.
+    /// [`STEP`] at most.
     pub rows: Address,
     /// The longest document.
     pub longest: u32,
@@ -31,15 +31,18 @@ pub struct Positions {
     pub scale: f32,
 }
 
+/// How far the rows of neighbouring distances lie apart at most.
+pub const STEP: usize = 2;
+
 /// Queries whose products of positions and keys are kept at a time.
-pub(crate) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 32;
 
 /// Tokens that are multiplied with a panel at once.
 const TILE: usize = 4;
 
 /// Panels that a tile of keys meets in a block of queries, or a tile of queries in a block of keys: one more than the
 /// distances fill, because they begin anywhere.
-const PANELS: usize = (BLOCK + TILE - 1).div_ceil(LANES) + 1;
+const PANELS: usize = (STEP * (BLOCK + TILE - 1)).div_ceil(LANES) + 1;
 
 /// The positions of one head.
 pub(crate) struct HeadPositions<'a> {

@@ -1,7 +1,6 @@
 //! Weights travel from a checkpoint to a device, block of rows by block of rows, in the order of the file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
 use crate::model::head::{HeadConfig, HeadWeights, LayerWeights, unless_refused};
-use crate::model::network::Extent;
+use crate::model::network::{Extent, Inventory};
 use crate::model::{
-    Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, network,
+    Adapter, AdapterConfig, Config, Dense, Head, LayerNorm, Layout, Mapping, MatrixSpec, Network, VectorSpec,
+    network,
 };
 use crate::text::Batch;
 use crate::weights::format::GROUP;
@@ -105,15 +105,14 @@ impl<B: Backend> Encoder<B> {
         let mut backend = backend;
         let small =
             Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
-        let mut shapes = Shapes { format, found: BTreeSet::new() };
         let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
-        network::describe(config, &extent).map(&mut shapes)?;
-        backend.prepare(&shapes.found.into_iter().collect::<Vec<_>>()).await?;
+        let (_, inventory) = network::describe(config, &extent)?;
+        backend.prepare(&shapes(&inventory.matrices, format)).await?;
         if !B::COMPILES {
             return Ok(backend);
         }
-        let network =
-            network::describe(&small, &extent).map(&mut Nothing { backend: &mut backend, format })?;
+        let (numbers, inventory) = network::describe(&small, &extent)?;
+        let network = Ready::nothing(&mut backend, &inventory, format)?.network(numbers)?;
         let positions = match &small.relative {
             Some(relative) => {
                 let nothing = PositionWeights::zeros(&small, relative);
@@ -150,9 +149,14 @@ impl<B: Backend> Encoder<B> {
             vectors: Vec::new(),
             destinations: HashMap::new(),
             kept: HashMap::new(),
-            fingerprint: Sha256::new(),
         };
-        let network = network::describe(&config, &extent).map(&mut Allocation(&mut uploads))?;
+        let (numbers, inventory) = network::describe(&config, &extent)?;
+        for spec in inventory.matrices {
+            uploads.expect_matrix(spec)?;
+        }
+        for spec in inventory.vectors {
+            uploads.expect_vector(spec);
+        }
         for tensor in head.iter().flatten().flat_map(HeadConfig::tensors) {
             uploads.destinations.insert(tensor.name, Destination::Kept);
         }
@@ -164,9 +168,9 @@ impl<B: Backend> Encoder<B> {
             uploads.carry(checkpoint, tensor).await?;
         }
         on_tensor(total, total)?;
-        let network = network.map(&mut uploads)?;
-        let Uploads { mut kept, fingerprint, .. } = uploads;
-        let fingerprint = hexadecimal(&fingerprint);
+        let mut kept = std::mem::take(&mut uploads.kept);
+        let (ready, fingerprint) = uploads.ready()?;
+        let network = ready.network(numbers)?;
         backend.loaded().await?;
         let head = head.map(|head| {
             let head = head?;
@@ -274,14 +278,13 @@ impl<B: Backend> Encoder<B> {
 struct Uploads<'a, B: Backend> {
     backend: &'a mut B,
     format: Format,
-    matrices: Vec<Option<MatrixUpload<B::Matrix>>>,
+    matrices: Vec<MatrixUpload<B::Matrix>>,
+    /// The parts of each vector.
     vectors: Vec<Vec<Vec<f32>>>,
     /// Name of a tensor → where it goes.
     destinations: HashMap<String, Destination>,
     /// Name of a tensor → its values, of those that stay on the host.
     kept: HashMap<String, Vec<f32>>,
-    /// Of all vectors.
-    fingerprint: Sha256,
 }
 
 /// The first half of a hash, as people write it.
@@ -312,48 +315,17 @@ enum Destination {
     Kept,
 }
 
-/// A network whose weights have no values.
-struct Nothing<'a, B> {
-    backend: &'a mut B,
-    format: Format,
-}
-
-impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Nothing<'_, B> {
-    type Matrix = B::Matrix;
-    type Vector = B::Vector;
-
-    fn matrix(&mut self, spec: MatrixSpec) -> Result<B::Matrix> {
-        self.backend.matrix(&parts(&spec, self.format), spec.columns, spec.layout)
-    }
-
-    fn vector(&mut self, spec: VectorSpec) -> Result<B::Vector> {
-        self.backend.vector(&vec![0.0; spec.parts.iter().flat_map(|part| &part.shape).sum()])
-    }
-}
-
-/// The shapes of a network's matrices that are multiplied by.
-struct Shapes {
-    format: Format,
-    found: BTreeSet<MatrixShape>,
-}
-
-impl Mapping<MatrixSpec, VectorSpec> for Shapes {
-    type Matrix = ();
-    type Vector = ();
-
-    fn matrix(&mut self, spec: MatrixSpec) -> Result<()> {
-        if spec.layout == Layout::Linear {
-            let inputs = spec.columns;
-            let shape =
-                |(rows, format): (Range<usize>, Format)| MatrixShape { outputs: rows.len(), inputs, format };
-            self.found.extend(merged_parts(parts(&spec, self.format)).into_iter().map(shape));
+/// The shapes of the matrices that are multiplied by.
+fn shapes(matrices: &[MatrixSpec], format: Format) -> Vec<MatrixShape> {
+    let mut shapes: Vec<MatrixShape> = Vec::new();
+    for spec in matrices.iter().filter(|spec| spec.layout == Layout::Linear) {
+        for (rows, format) in merged_parts(parts(spec, format)) {
+            shapes.push(MatrixShape { outputs: rows.len(), inputs: spec.columns, format });
         }
-        Ok(())
     }
-
-    fn vector(&mut self, _: VectorSpec) -> Result<()> {
-        Ok(())
-    }
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes
 }
 
 /// The rows and the formats of a matrix's parts.
@@ -364,53 +336,46 @@ fn parts(spec: &MatrixSpec, format: Format) -> Vec<(usize, Format)> {
     spec.parts.iter().map(|part| (part.matrix_shape()[0], part.format(format))).collect()
 }
 
-/// The places of the matrices and the vectors of a network among the uploads.
-struct Allocation<'u, 'a, B: Backend>(&'u mut Uploads<'a, B>);
-
-impl<B: Backend> Mapping<MatrixSpec, VectorSpec> for Allocation<'_, '_, B> {
-    type Matrix = usize;
-    type Vector = usize;
-
-    fn matrix(&mut self, spec: MatrixSpec) -> Result<usize> {
-        let Uploads { backend, format, matrices, destinations, .. } = &mut *self.0;
+impl<B: Backend> Uploads<'_, B> {
+    /// Makes room for the next matrix.
+    fn expect_matrix(&mut self, spec: MatrixSpec) -> Result<()> {
+        let Self { backend, format, matrices, destinations, .. } = self;
         let parts = parts(&spec, *format);
         let matrix = backend.matrix(&parts, spec.columns, spec.layout)?;
         let index = matrices.len();
+        let zeros = if spec.parts.is_empty() { spec.rows * spec.columns } else { 0 };
         let mut first_row = 0;
-        for (part, &(rows, format)) in spec.parts.iter().zip(&parts) {
+        for (part, (rows, format)) in spec.parts.into_iter().zip(parts) {
             let destination = match spec.added_row {
                 Some(_) => Destination::WaitingRows { matrix: index },
                 None => Destination::Rows { matrix: index, first_row, format },
             };
-            destinations.insert(part.name.clone(), destination);
+            destinations.insert(part.name, destination);
             first_row += rows;
         }
         let waiting = spec.added_row.map(|added| {
             destinations.insert(added.name, Destination::AddedRow { matrix: index });
-            let zeros = if spec.parts.is_empty() { spec.rows * spec.columns } else { 0 };
             (vec![0.0; zeros], Vec::new())
         });
-        matrices.push(Some(MatrixUpload { matrix, waiting }));
-        Ok(index)
+        matrices.push(MatrixUpload { matrix, waiting });
+        Ok(())
     }
 
-    fn vector(&mut self, spec: VectorSpec) -> Result<usize> {
-        let vector = self.0.vectors.len();
-        self.0.vectors.push(vec![Vec::new(); spec.parts.len()]);
+    /// Notes of what the next vector is made.
+    fn expect_vector(&mut self, spec: VectorSpec) {
+        let vector = self.vectors.len();
+        self.vectors.push(vec![Vec::new(); spec.parts.len()]);
         for (part, spec) in spec.parts.into_iter().enumerate() {
-            self.0.destinations.insert(spec.name, Destination::Part { vector, part });
+            self.destinations.insert(spec.name, Destination::Part { vector, part });
         }
-        Ok(vector)
     }
-}
 
-impl<B: Backend> Uploads<'_, B> {
     /// Carries one tensor to where it goes, a block of rows at a time.
     async fn carry<F: File>(&mut self, checkpoint: &Checkpoint<F>, tensor: &str) -> Result<()> {
         let lost = || Error::internal(format!("{tensor} has no place to go to"));
         match *self.destinations.get(tensor).ok_or_else(lost)? {
             Destination::Rows { matrix, first_row, format } => {
-                let upload = self.matrices.get_mut(matrix).and_then(Option::as_mut).ok_or_else(lost)?;
+                let upload = self.matrices.get_mut(matrix).ok_or_else(lost)?;
                 for rows in checkpoint.blocks(tensor) {
                     let start = first_row + rows.start;
                     let block = checkpoint.rows_in(tensor, rows, format).await?;
@@ -438,33 +403,73 @@ impl<B: Backend> Uploads<'_, B> {
     }
 
     fn waiting(&mut self, matrix: usize) -> Option<&mut (Vec<f32>, Vec<f32>)> {
-        self.matrices.get_mut(matrix)?.as_mut()?.waiting.as_mut()
+        self.matrices.get_mut(matrix)?.waiting.as_mut()
+    }
+
+    /// Everything that has arrived, on the device, and a hash of all vectors.
+    fn ready(self) -> Result<(Ready<B>, String)> {
+        let Self { backend, matrices, vectors, .. } = self;
+        let mut ready = Ready { matrices: Vec::new(), vectors: Vec::new() };
+        for MatrixUpload { mut matrix, waiting } in matrices {
+            if let Some((mut rows, added)) = waiting {
+                for row in rows.chunks_mut(added.len().max(1)) {
+                    for (value, add) in row.iter_mut().zip(&added) {
+                        *value += add;
+                    }
+                }
+                backend.write_rows(&mut matrix, 0, Block::F32(rows))?;
+            }
+            ready.matrices.push(Some(matrix));
+        }
+        let mut fingerprint = Sha256::new();
+        for parts in vectors {
+            let values = parts.concat();
+            fingerprint.update(bytemuck::cast_slice(&values));
+            ready.vectors.push(Some(backend.vector(&values)?));
+        }
+        Ok((ready, hexadecimal(&fingerprint)))
     }
 }
 
-/// From places among the uploads to what is on the device.
-impl<B: Backend> Mapping<usize, usize> for Uploads<'_, B> {
+/// The weights of a network on a device, by their numbers, each to be taken once.
+struct Ready<B: Backend> {
+    matrices: Vec<Option<B::Matrix>>,
+    vectors: Vec<Option<B::Vector>>,
+}
+
+impl<B: Backend> Ready<B> {
+    /// Weights without values.
+    fn nothing(backend: &mut B, inventory: &Inventory, format: Format) -> Result<Self> {
+        let mut ready = Self { matrices: Vec::new(), vectors: Vec::new() };
+        for spec in &inventory.matrices {
+            ready.matrices.push(Some(backend.matrix(&parts(spec, format), spec.columns, spec.layout)?));
+        }
+        for spec in &inventory.vectors {
+            let length = spec.parts.iter().flat_map(|part| &part.shape).sum();
+            ready.vectors.push(Some(backend.vector(&vec![0.0; length])?));
+        }
+        Ok(ready)
+    }
+
+    /// The network of these weights.
+    fn network(mut self, numbers: Network<usize, usize>) -> Result<Network<B::Matrix, B::Vector>> {
+        numbers.map(&mut self)
+    }
+}
+
+fn take<T>(weights: &mut [Option<T>], number: usize) -> Result<T> {
+    weights.get_mut(number).and_then(Option::take).ok_or_else(|| Error::internal("a weight was taken twice"))
+}
+
+impl<B: Backend> Mapping<usize, usize> for Ready<B> {
     type Matrix = B::Matrix;
     type Vector = B::Vector;
 
-    fn matrix(&mut self, matrix: usize) -> Result<B::Matrix> {
-        let upload = self.matrices.get_mut(matrix).and_then(Option::take);
-        let mut upload = upload.ok_or_else(|| Error::internal("a matrix was taken twice"))?;
-        if let Some((mut rows, added)) = upload.waiting {
-            for row in rows.chunks_mut(added.len().max(1)) {
-                for (value, add) in row.iter_mut().zip(&added) {
-                    *value += add;
-                }
-            }
-            self.backend.write_rows(&mut upload.matrix, 0, Block::F32(rows))?;
-        }
-        Ok(upload.matrix)
+    fn matrix(&mut self, number: usize) -> Result<B::Matrix> {
+        take(&mut self.matrices, number)
     }
 
-    fn vector(&mut self, vector: usize) -> Result<B::Vector> {
-        let parts = self.vectors.get(vector).ok_or_else(|| Error::internal("a vector was not asked for"))?;
-        let values = parts.concat();
-        self.fingerprint.update(bytemuck::cast_slice(&values));
-        self.backend.vector(&values)
+    fn vector(&mut self, number: usize) -> Result<B::Vector> {
+        take(&mut self.vectors, number)
     }
 }

@@ -16,6 +16,9 @@ use crate::weights::{Precision, TensorSpec};
 /// The longest distance of relative positions that have rows of their own.
 const MAX_SPAN: usize = 4096;
 
+/// How far the rows of neighbouring distances may lie apart.
+const MAX_STEP: u32 = specter_web_kernels::positions::STEP as u32;
+
 /// The most tokens that a convolution sees at once.
 const MAX_TAPS: usize = 15;
 
@@ -158,14 +161,14 @@ impl DebertaFile {
             shared: self.share_att_key == Some(true),
             normalized: norms.split('|').any(|norm| norm.trim() == "layer_norm"),
         };
-        // Kernels take it that neighbouring distances have neighbouring rows, or the same.
+        // Kernels take it that the rows of neighbouring distances are near each other.
         let rows = relative.rows(positions.min(MAX_POSITIONS));
         if buckets.is_some_and(|buckets| buckets < 4)
-            || rows.iter().zip(rows.iter().skip(1)).any(|(row, next)| !(*row..=row + 1).contains(next))
+            || rows.iter().zip(rows.iter().skip(1)).any(|(row, next)| !(*row..=row + MAX_STEP).contains(next))
         {
             return Err(Error::unsupported(format!(
-                "position_buckets is {span} for distances up to {longest}, so that rows are left out; a third of them and \
-                 fewer are run"
+                "position_buckets is {span} for distances up to {longest}, so that most rows are left out; as many as \
+                 distances and fewer are run"
             )));
         }
         Ok(Some(relative))

@@ -1,7 +1,8 @@
 //! Tensors become a network: names and shapes only, no arithmetic.
 //!
 //! A network is generic over what a matrix and a vector are, because that is the engine's business: first each of them
-//! is a [`MatrixSpec`] or a [`VectorSpec`], which says what it is made of, and an engine maps them to what it keeps.
+//! is a number in a list of [`MatrixSpec`]s or [`VectorSpec`]s, which say what it is made of, and an engine maps the numbers
+//! to what it keeps.
 //! [`network`] is what every encoder is made of; `bert`, [`deberta`] and [`adapter`] mirror the published module names.
 
 pub mod activation;

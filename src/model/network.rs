@@ -1,8 +1,6 @@
 //! What every encoder here is made of: embeddings, layers of attention and feed-forward networks, and what some have
 //! besides. How attention sees positions differs, and some layers have several sets of weights to choose from.
 
-use std::collections::BTreeSet;
-
 use super::{Config, Dense, LayerNorm, Layout, Mapping, MatrixSpec, VectorSpec, bert, deberta};
 use crate::error::{Error, Result};
 use crate::folder::File;
@@ -101,7 +99,11 @@ impl<T> PerExpert<T> {
 
     fn map<U>(self, mut each: impl FnMut(T) -> Result<U>) -> Result<PerExpert<U>> {
         let first = each(self.first)?;
-        Ok(PerExpert { first, others: self.others.into_iter().map(each).collect::<Result<_>>()? })
+        let mut others = Vec::with_capacity(self.others.len());
+        for other in self.others {
+            others.push(each(other)?);
+        }
+        Ok(PerExpert { first, others })
     }
 }
 
@@ -113,7 +115,7 @@ pub struct Extent {
     /// How many sets of experts, where there are any.
     pub experts: usize,
     /// The layers that have them.
-    pub expert_layers: BTreeSet<usize>,
+    pub expert_layers: Vec<usize>,
 }
 
 impl Extent {
@@ -127,7 +129,9 @@ impl Extent {
             match bert::expert_of(tensor) {
                 Some((layer, expert)) if layer < config.layers && expert < MAX_EXPERTS => {
                     extent.experts = extent.experts.max(expert + 1);
-                    extent.expert_layers.insert(layer);
+                    if !extent.expert_layers.contains(&layer) {
+                        extent.expert_layers.push(layer);
+                    }
                 }
                 Some(_) => {
                     return Err(Error::unsupported(format!(
@@ -172,39 +176,54 @@ pub fn canonical_name(key: &str) -> String {
     }
 }
 
-/// The network as a description of what each of its weights is made of.
-#[must_use]
-pub fn describe(config: &Config, extent: &Extent) -> Network<MatrixSpec, VectorSpec> {
-    match config.architecture {
+/// What each weight of a network is made of. The network holds their numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// By their numbers.
+    pub matrices: Vec<MatrixSpec>,
+    /// By their numbers.
+    pub vectors: Vec<VectorSpec>,
+}
+
+/// The network of the numbers of its weights, and what each of these is made of.
+pub fn describe(config: &Config, extent: &Extent) -> Result<(Network<usize, usize>, Inventory)> {
+    let network = match config.architecture {
         Architecture::Bert => bert::describe(config, extent),
         Architecture::DebertaV2 => deberta::describe(config, extent),
-    }
+    };
+    let mut inventory = Inventory::default();
+    Ok((network.map(&mut inventory)?, inventory))
 }
 
-/// Every tensor that the network needs.
+/// Every tensor that a network needs.
 #[must_use]
 pub fn tensors(config: &Config, extent: &Extent) -> Vec<TensorSpec> {
-    let mut tensors = Tensors(Vec::new());
-    // Collecting does not fail.
-    let _ = describe(config, extent).map(&mut tensors);
-    tensors.0
+    // Counting does not fail.
+    describe(config, extent).map(|(_, inventory)| inventory.tensors()).unwrap_or_default()
 }
 
-struct Tensors(Vec<TensorSpec>);
+impl Inventory {
+    /// Every tensor that the network needs.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<TensorSpec> {
+        let of_matrices =
+            self.matrices.iter().flat_map(|matrix| matrix.parts.iter().chain(&matrix.added_row));
+        of_matrices.chain(self.vectors.iter().flat_map(|vector| &vector.parts)).cloned().collect()
+    }
+}
 
-impl Mapping<MatrixSpec, VectorSpec> for Tensors {
-    type Matrix = ();
-    type Vector = ();
+impl Mapping<MatrixSpec, VectorSpec> for Inventory {
+    type Matrix = usize;
+    type Vector = usize;
 
-    fn matrix(&mut self, matrix: MatrixSpec) -> Result<()> {
-        self.0.extend(matrix.parts);
-        self.0.extend(matrix.added_row);
-        Ok(())
+    fn matrix(&mut self, matrix: MatrixSpec) -> Result<usize> {
+        self.matrices.push(matrix);
+        Ok(self.matrices.len() - 1)
     }
 
-    fn vector(&mut self, vector: VectorSpec) -> Result<()> {
-        self.0.extend(vector.parts);
-        Ok(())
+    fn vector(&mut self, vector: VectorSpec) -> Result<usize> {
+        self.vectors.push(vector);
+        Ok(self.vectors.len() - 1)
     }
 }
 
@@ -213,20 +232,16 @@ impl<M, V> Network<M, V> {
     pub fn map<F: Mapping<M, V>>(self, mapping: &mut F) -> Result<Network<F::Matrix, F::Vector>> {
         let embeddings = self.embeddings.map(mapping)?;
         let relative = self.relative.map(|relative| relative.map(mapping)).transpose()?;
-        let layers = self.layers.into_iter().map(|layer| {
-            Ok(Layer {
-                attention: layer.attention.map(|attention| attention.map(mapping))?,
-                attention_norm: layer.attention_norm.map(mapping)?,
-                intermediate: layer.intermediate.map(mapping)?,
-                output: layer.output.map(mapping)?,
-                output_norm: layer.output_norm.map(mapping)?,
-            })
-        });
-        let layers = layers.collect::<Result<_>>()?;
-        let convolution = self.convolution.map(|Convolution { dense, norm }| {
-            Ok(Convolution { dense: dense.map(mapping)?, norm: norm.map(mapping)? })
-        });
-        let convolution = convolution.transpose()?;
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for layer in self.layers {
+            layers.push(layer.map(mapping)?);
+        }
+        let convolution = match self.convolution {
+            Some(Convolution { dense, norm }) => {
+                Some(Convolution { dense: dense.map(mapping)?, norm: norm.map(mapping)? })
+            }
+            None => None,
+        };
         let pooler = self.pooler.map(|pooler| pooler.map(mapping)).transpose()?;
         Ok(Network { embeddings, relative, layers, convolution, pooler })
     }
@@ -238,6 +253,18 @@ impl<M, V> Embeddings<M, V> {
             word: mapping.matrix(self.word)?,
             position: self.position.map(|position| mapping.matrix(position)).transpose()?,
             norm: self.norm.map(|norm| norm.map(mapping)).transpose()?,
+        })
+    }
+}
+
+impl<M, V> Layer<M, V> {
+    fn map<F: Mapping<M, V>>(self, mapping: &mut F) -> Result<Layer<F::Matrix, F::Vector>> {
+        Ok(Layer {
+            attention: self.attention.map(|attention| attention.map(mapping))?,
+            attention_norm: self.attention_norm.map(mapping)?,
+            intermediate: self.intermediate.map(mapping)?,
+            output: self.output.map(mapping)?,
+            output_norm: self.output_norm.map(mapping)?,
         })
     }
 }

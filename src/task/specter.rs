@@ -385,10 +385,11 @@ fn all_tasks(
             return Err(Error::InvalidOption { problem });
         }
     }
-    let names = match names {
-        None if given.values().any(|task| task.experts.is_some()) => Vec::new(),
-        names => names_of_experts(names, experts)?,
-    };
+    let names = names_of_experts(names, experts).or_else(|refusal| {
+        // Whoever names tasks for the experts needs no other names.
+        let is_named = names.is_none() && given.values().any(|task| task.experts.is_some());
+        if is_named { Ok(Vec::new()) } else { Err(refusal) }
+    })?;
     let own = names.into_iter().enumerate();
     let own = own.map(|(number, name)| (name, Task { experts: Some(number), ..Task::default() }));
     Ok(own.chain(given).collect())
