@@ -42,7 +42,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     var key_at = first * params.kv_stride + params.key_offset + head * HEAD_VECTORS;
     var value_at = first * params.kv_stride + params.value_offset + head * HEAD_VECTORS;
     for (var token = first; token < end; token++) {
-        let position_at = position_vector(query_token, token, head * HEAD_VECTORS);
+        let position_at = position_vector(query_token, token, head);
         var score = 0.0;
         for (var i = 0u; i < HEAD_VECTORS; i++) {
             score += score_part(query[i], keys_values[key_at + i], position_at + i);

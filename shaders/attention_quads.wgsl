@@ -1,4 +1,4 @@
-// softmax(Q Kᵀ / √head_size) V, each query row over the tokens of its own document. The softmax is computed online
+// softmax(Q Kᵀ · scale) V, each query row over the tokens of its own document. The softmax is computed online
 // (Milakov and Gimelshein 2018, arXiv 1805.02867), so no score is ever stored.
 // queries: (rows, query_stride), keys_values: (T, kv_stride), output: (rows, heads · HEAD_VECTORS); all in vectors
 // of four
@@ -7,37 +7,13 @@
 // columns of all four rows, its own row first and then by exclusive or with its number, 0 1 2 3. So three swaps add up
 // the scores of a key, each row's in its own invocation; three more hand the softmax's weights round. Keys are taken
 // four at a time, so that what was summed is corrected for a new largest score once in four.
-
-struct AttentionParams {
-    rows: u32,
-    heads: u32,
-    query_stride: u32,
-    query_offset: u32,
-    kv_stride: u32,
-    key_offset: u32,
-    value_offset: u32,
-    scale: f32,
-}
+//
+// `shared/quad_scores_of_contents.wgsl` or `shared/quad_scores_of_positions.wgsl` says what a score is.
 
 // How many heads a workgroup computes.
 override HEADS: u32 = 4;
 override HEAD_VECTORS: u32 = 16;
 const KEYS: u32 = 4;
-
-@group(0) @binding(0) var<uniform> params: AttentionParams;
-@group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> keys_values: array<vec4<f32>>;
-// The first row and the document of each four rows
-@group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
-// Where each document starts, and where the last one ends: (D + 1)
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
-@group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
-
-fn part_dots(query: HeadPart, key0: HeadPart, key1: HeadPart, key2: HeadPart, key3: HeadPart) -> vec4<f32> {
-    return vec4<f32>(
-        part_dot(query, key0), part_dot(query, key1), part_dot(query, key2), part_dot(query, key3)
-    );
-}
 
 // In one dimension: only there do drivers agree that a quad is four in a row.
 @compute @workgroup_size(4 * HEADS)
@@ -60,10 +36,10 @@ fn main(
     let row2 = min(tile.x + (lane ^ 2), last_row);
     let row3 = min(tile.x + (lane ^ 3), last_row);
     let query_column = params.query_offset + columns;
-    let query0 = query_part(row * params.query_stride + query_column) * params.scale;
-    let query1 = query_part(row1 * params.query_stride + query_column) * params.scale;
-    let query2 = query_part(row2 * params.query_stride + query_column) * params.scale;
-    let query3 = query_part(row3 * params.query_stride + query_column) * params.scale;
+    let query0 = query_part(query_row(tile.x, lane, 0, last_row) * params.query_stride + query_column) * params.scale;
+    let query1 = query_part(query_row(tile.x, lane, 1, last_row) * params.query_stride + query_column) * params.scale;
+    let query2 = query_part(query_row(tile.x, lane, 2, last_row) * params.query_stride + query_column) * params.scale;
+    let query3 = query_part(query_row(tile.x, lane, 3, last_row) * params.query_stride + query_column) * params.scale;
 
     var sum0 = HeadPart();
     var sum1 = HeadPart();
@@ -80,13 +56,10 @@ fn main(
         let key1 = key_value_part(at1 + params.key_offset);
         let key2 = key_value_part(at2 + params.key_offset);
         let key3 = key_value_part(at3 + params.key_offset);
-        // Own scores, and what is known of the others'.
-        let scores0 = part_dots(query0, key0, key1, key2, key3);
-        let scores1 = part_dots(query1, key0, key1, key2, key3);
-        let scores2 = part_dots(query2, key0, key1, key2, key3);
-        let scores3 = part_dots(query3, key0, key1, key2, key3);
         let exist = token + vec4<u32>(0, 1, 2, 3) < vec4<u32>(end);
-        let sums = scores0 + quadSwapX(scores1) + quadSwapY(scores2) + quadSwapDiagonal(scores3);
+        let sums = quad_scores(
+            lane, query0, query1, query2, query3, key0, key1, key2, key3, tile.x, token, head
+        );
         let scores = select(vec4<f32>(-1e30), sums, exist);
         let new_largest = max(max(max(scores.x, scores.y), max(scores.z, scores.w)), largest);
         let correction = exp(largest - new_largest);
@@ -112,11 +85,21 @@ fn main(
     }
 
     let totals = quad(total);
-    if own_head < params.heads {
-        let output_stride = params.heads * HEAD_VECTORS;
+    if own_head >= params.heads {
+        return;
+    }
+    // Rows behind the last one stood in for nobody.
+    let output_stride = params.heads * HEAD_VECTORS;
+    if tile.x + lane < end {
         store_part(row * output_stride + columns, sum0 * (1.0 / totals.x));
+    }
+    if tile.x + (lane ^ 1) < end {
         store_part(row1 * output_stride + columns, sum1 * (1.0 / totals.y));
+    }
+    if tile.x + (lane ^ 2) < end {
         store_part(row2 * output_stride + columns, sum2 * (1.0 / totals.z));
+    }
+    if tile.x + (lane ^ 3) < end {
         store_part(row3 * output_stride + columns, sum3 * (1.0 / totals.w));
     }
 }

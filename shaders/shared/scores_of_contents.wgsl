@@ -19,7 +19,7 @@ struct AttentionParams {
 @group(0) @binding(4) var<storage, read> starts: array<u32>;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
 
-fn position_vector(query_token: u32, key_token: u32, column: u32) -> u32 {
+fn position_vector(query_token: u32, key_token: u32, head: u32) -> u32 {
     return 0;
 }
 

@@ -15,6 +15,8 @@ use crate::text::Batch;
 pub struct PositionWeights {
     /// Columns of all heads, `H`.
     pub hidden: usize,
+    /// Columns of one.
+    pub head_size: usize,
     /// Rows of the projections by how far a query is behind a key, from `1 - longest` to `longest - 1`.
     pub rows: Vec<u32>,
     /// `Pk`, `(2 · span, H)`: what queries are multiplied with.
@@ -35,6 +37,7 @@ impl PositionWeights {
     fn new(config: &Config, relative: &RelativeAttention, keys: Vec<f32>, queries: Vec<f32>) -> Self {
         Self {
             hidden: config.hidden_size,
+            head_size: config.head_size(),
             rows: relative.rows(config.positions),
             keys,
             queries,

@@ -477,6 +477,7 @@ impl Attention {
         let mut values = || bench.random.values(2 * span * hidden, 0.0, 1.0);
         let weights = PositionWeights {
             hidden,
+            head_size: self.head_size,
             rows: relative.rows(POSITIONS),
             keys: values(),
             queries: values(),

@@ -367,7 +367,7 @@ impl<P: Processor> Backend for Cpu<P> {
     }
 
     fn positions(&mut self, weights: &PositionWeights) -> Result<Positions> {
-        let &PositionWeights { hidden, ref rows, ref keys, ref queries, scale } = weights;
+        let &PositionWeights { hidden, ref rows, ref keys, ref queries, scale, .. } = weights;
         let mut panels = |values: &[f32]| {
             let scaled = values.iter().map(|value| value * scale).collect();
             self.filled_region(&packing::panels(Block::F32(scaled), hidden, self.traits.arithmetic))

@@ -189,14 +189,19 @@ pub struct BottleneckBuffers {
 /// What relative positions project to in one layer.
 #[derive(Debug)]
 pub struct Positions {
-    /// By distance, from `1 - longest` on.
+    /// By distance.
     rows: Weights,
-    longest: usize,
-    /// `(2 · span, 2H)`: `Pk`, and behind it `Pq`, scaled.
+    /// The place of distance 0 among them.
+    here: usize,
+    /// For each head and each row, `Pk` and then `Pq`, scaled.
     projections: Weights,
-    hidden: usize,
+    /// Rows of a head.
+    count: usize,
     scale: f32,
 }
+
+/// Rows of distances beyond the longest ones, which kernels look up that take four tokens at a time.
+const BEYOND: usize = 3;
 
 impl Gpu {
     /// Opens the fastest adapter that there is.
@@ -362,8 +367,8 @@ impl AttentionParams {
             key_offset,
             value_offset,
             scale,
-            longest: positions.longest as u32,
-            position_stride: (2 * positions.hidden / 4) as u32,
+            here: positions.here as u32,
+            position_count: positions.count as u32,
         }
     }
 }
@@ -482,17 +487,22 @@ impl Backend for Gpu {
     }
 
     fn positions(&mut self, weights: &PositionWeights) -> Result<Positions> {
-        let &PositionWeights { hidden, ref rows, ref keys, ref queries, scale } = weights;
+        let &PositionWeights { hidden, head_size, ref rows, ref keys, ref queries, scale } = weights;
         self.device.watch();
-        let queries = queries.chunks(hidden).map(|row| row.iter().map(|query| query * scale));
-        let both = keys.chunks(hidden).zip(queries);
-        let projections: Vec<f32> =
-            both.flat_map(|(keys, queries)| keys.iter().copied().chain(queries)).collect();
+        let beyond = |end: Option<&u32>| vec![end.copied().unwrap_or(0); BEYOND];
+        let rows = [beyond(rows.first()), rows.clone(), beyond(rows.last())].concat();
+        let mut projections = Vec::with_capacity(keys.len() + queries.len());
+        for head in (0..hidden).step_by(head_size) {
+            for (keys, queries) in keys.chunks(hidden).zip(queries.chunks(hidden)) {
+                projections.extend(keys.iter().skip(head).take(head_size));
+                projections.extend(queries.iter().skip(head).take(head_size).map(|query| query * scale));
+            }
+        }
         Ok(Positions {
-            rows: self.upload(bytemuck::cast_slice(rows), "position rows")?,
-            longest: weights.longest(),
+            rows: self.upload(bytemuck::cast_slice(&rows), "position rows")?,
+            here: BEYOND + weights.longest() - 1,
             projections: self.upload(bytemuck::cast_slice(&projections), "positions")?,
-            hidden,
+            count: keys.len() / hidden,
             scale,
         })
     }
@@ -667,37 +677,35 @@ impl Backend for Gpu {
             RowsOf::Documents => product(&[4, self.tokens, heads, head_size]),
         };
         let quads = match (queries.of, head_size) {
-            (RowsOf::Tokens, 32) => Some(&shaders::ATTENTION_QUADS_32),
-            (RowsOf::Tokens, 64) => Some(&shaders::ATTENTION_QUADS_64),
+            (RowsOf::Tokens, 32) => {
+                Some((&shaders::ATTENTION_QUADS_32, &shaders::ATTENTION_QUADS_POSITIONS_32))
+            }
+            (RowsOf::Tokens, 64) => {
+                Some((&shaders::ATTENTION_QUADS_64, &shaders::ATTENTION_QUADS_POSITIONS_64))
+            }
             _ => None,
         };
-        if let Some(shader) = quads.filter(|_| self.prefers_quads() && positions.is_none()) {
-            let workgroup_heads = heads.min(16);
-            let (tiles, tile_count) = self.arena.tiles();
-            self.recorder.dispatch(
-                &self.device,
-                &Kernel {
-                    shader,
-                    constants: &[head_vectors, ("HEADS", workgroup_heads as f64)],
-                    params: &params,
-                    inputs: &[queries.into(), keys_values.into(), tiles.into(), self.arena.starts().into()],
-                    output: (&out).into(),
-                    workgroups: [tile_count, heads.div_ceil(workgroup_heads)],
-                    operations,
-                },
-            );
-            return out;
-        }
-        let constants = &[head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
-        let contents =
-            [queries.into(), keys_values.into(), self.arena.tokens().into(), self.arena.starts().into()];
-        let workgroups = [rows.div_ceil(64), heads];
+        let starts = self.arena.starts();
+        let (shaders, constants, rows_by, workgroups) = match quads.filter(|_| self.prefers_quads()) {
+            Some(shaders) => {
+                let workgroup_heads = heads.min(16);
+                let (tiles, tile_count) = self.arena.tiles();
+                let constants = [head_vectors, ("HEADS", workgroup_heads as f64)];
+                (shaders, constants, tiles, [tile_count, heads.div_ceil(workgroup_heads)])
+            }
+            None => {
+                let constants = [head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
+                let shaders = (&shaders::ATTENTION, &shaders::ATTENTION_POSITIONS);
+                (shaders, constants, self.arena.tokens(), [rows.div_ceil(64), heads])
+            }
+        };
+        let contents = [queries.into(), keys_values.into(), rows_by.into(), starts.into()];
         match positions {
             None => self.recorder.dispatch(
                 &self.device,
                 &Kernel {
-                    shader: &shaders::ATTENTION,
-                    constants,
+                    shader: shaders.0,
+                    constants: &constants,
                     params: &params,
                     inputs: &contents,
                     output: (&out).into(),
@@ -708,8 +716,8 @@ impl Backend for Gpu {
             Some(positions) => self.recorder.dispatch(
                 &self.device,
                 &Kernel {
-                    shader: &shaders::ATTENTION_POSITIONS,
-                    constants,
+                    shader: shaders.1,
+                    constants: &constants,
                     params: &params.with_positions(positions),
                     inputs: &[&contents[..], &[(&positions.rows).into(), (&positions.projections).into()]]
                         .concat(),
