@@ -93,14 +93,37 @@ pub(crate) fn head(bytes: &[u8]) {
     }
 }
 
-/// The first byte, a digit, says which file of a tokenizer the rest is.
+/// The first byte, a digit, says which file of a tokenizer the rest is; the last three lie beside a `spm.model`.
 pub(crate) fn tokenizer(bytes: &[u8]) {
     let Some((&which, bytes)) = bytes.split_first() else { return };
-    let names = ["tokenizer.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"];
-    let name = names.get(usize::from(which.wrapping_sub(b'0') % 4)).copied().unwrap_or("tokenizer.json");
-    if let Ok(tokenizer) = block_on(Tokenizer::from_folder(&tiny(name, bytes), 64, 245, None)) {
-        for text in ["", "a", "Graph neural networks [SEP] é 中文 \u{0}\u{fffd} ﬁ İ", "[CLS] [MASK]  x\t\n"]
-        {
+    let names = [
+        "tokenizer.json",
+        "tokenizer.json",
+        "vocab.txt",
+        "tokenizer_config.json",
+        "spm.model",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ];
+    let which = usize::from(which.wrapping_sub(b'0')) % (names.len() + 1);
+    // The eighth is the other reader of a tokenizer_config.json.
+    let name = names.get(which).copied().unwrap_or("tokenizer_config.json");
+    let mut folder = tiny(name, bytes);
+    if which > 3 {
+        folder.remove("vocab.txt");
+        if name != "spm.model" {
+            folder.insert("spm.model", include_bytes!("seeds/tokenizer/spm").get(1..).unwrap_or_default());
+        }
+    }
+    if let Ok(tokenizer) = block_on(Tokenizer::from_folder(&folder, 64, 1024, None)) {
+        for text in [
+            "",
+            "a",
+            "  \u{1}\u{301}\u{feff}",
+            "Graph neural networks [SEP] é 中文 \u{0}\u{fffd} ﬁ İ",
+            "[CLS] [MASK]  x\t\n\r\n \u{1100}\u{1161} e\u{301}\u{323}👩\u{200d}🔬",
+            "\u{fdfa}\u{2581}\u{2581}(a),b;\u{1}\u{1}™\u{1e}g",
+        ] {
             let _ = tokenizer.encode(text);
         }
         let _ = tokenizer.encode(&"word ".repeat(300));

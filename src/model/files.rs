@@ -8,24 +8,33 @@ use super::head::HeadConfig;
 use crate::error::Result;
 use crate::folder::{Folder, MemoryFolder, read_file, read_json};
 
-/// Of a model. Where there is a `tokenizer.json`, a vocabulary beside it is not read.
-const OF_A_MODEL: [&str; 6] = [
-    "config.json",
-    "tokenizer.json",
-    "vocab.txt",
-    "tokenizer_config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-];
+/// Of a model. A vocabulary is read where there is no `tokenizer.json`.
+const OF_A_MODEL: [&str; 4] =
+    ["config.json", "tokenizer_config.json", "modules.json", "sentence_bert_config.json"];
+
+/// The files of a tokenizer, of which the first that is there is enough.
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "vocab.txt", SENTENCE_PIECE];
+
+/// A model of SentencePiece, and what else its special tokens are named in.
+const SENTENCE_PIECE: &str = "spm.model";
+const BESIDE_SENTENCE_PIECE: [&str; 2] = ["special_tokens_map.json", "added_tokens.json"];
 
 /// All files of a model but its weights.
 pub async fn of_a_model(folder: &impl Folder) -> Result<MemoryFolder> {
     let mut small = MemoryFolder::new(folder.name(), []);
     for name in OF_A_MODEL {
-        if name == "vocab.txt" && small.get("tokenizer.json").is_some() {
-            continue;
-        }
         copy(folder, name, &mut small).await?;
+    }
+    for name in TOKENIZERS {
+        copy(folder, name, &mut small).await?;
+        if small.get(name).is_some() {
+            break;
+        }
+    }
+    if small.get(SENTENCE_PIECE).is_some() {
+        for name in BESIDE_SENTENCE_PIECE {
+            copy(folder, name, &mut small).await?;
+        }
     }
     let modules: Vec<Value> = read_json(&small, "modules.json").await?.unwrap_or_default();
     let is_pooling = |module: &&Value| {

@@ -6,7 +6,10 @@
 
 pub mod batch;
 pub mod paper;
+mod parts;
+mod sentencepiece;
 pub mod tokenizer;
+mod unigram;
 
 pub use batch::Batch;
 pub use paper::{Document, Template};

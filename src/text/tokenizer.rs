@@ -1,17 +1,15 @@
 //! Strings become token ids, exactly as the published tokenizers do it.
 //!
-//! Of the many parts that a `tokenizer.json` can be made of, those of BERT are linked; any other is refused by name.
+//! [`super::parts`] has the parts that a `tokenizer.json` can be made of, and `super::sentencepiece` DeBERTa's own file.
 
 use serde::Deserialize;
-use serde_json::Value;
-use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, Encoding, PostProcessor, TokenizerImpl, TruncationParams};
+use tokenizers::{AddedToken, PostProcessor, TruncationParams};
 
+use super::parts::{Assembly, Normalization, SpecialTokens, Splitting, Tokenization, Vocabulary};
+use super::sentencepiece::{self, Beside};
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_file, read_json};
 
@@ -20,43 +18,12 @@ const MIN_LENGTH: usize = 3;
 
 /// A tokenizer with its separator and the length at which documents are cut.
 pub struct Tokenizer {
-    inner: BertTokenizer,
+    inner: Tokenization,
     /// Where it was read from, for messages.
     file: String,
     separator: String,
     max_length: usize,
     embeddings: usize,
-}
-
-type BertTokenizer =
-    TokenizerImpl<WordPiece, BertNormalizer, BertPreTokenizer, SpecialTokens, WordPieceDecoder>;
-
-/// What puts the special tokens around a document.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SpecialTokens {
-    Template(TemplateProcessing),
-    Bert(BertProcessing),
-}
-
-impl PostProcessor for SpecialTokens {
-    fn added_tokens(&self, is_pair: bool) -> usize {
-        match self {
-            Self::Template(template) => template.added_tokens(is_pair),
-            Self::Bert(bert) => bert.added_tokens(is_pair),
-        }
-    }
-
-    fn process_encodings(
-        &self,
-        encodings: Vec<Encoding>,
-        add_special_tokens: bool,
-    ) -> tokenizers::Result<Vec<Encoding>> {
-        match self {
-            Self::Template(template) => template.process_encodings(encodings, add_special_tokens),
-            Self::Bert(bert) => bert.process_encodings(encodings, add_special_tokens),
-        }
-    }
 }
 
 /// The part of `tokenizer_config.json` that matters here. Upstream: transformers' `BertTokenizer`.
@@ -116,8 +83,8 @@ struct SentenceBertConfig {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or builds BERT's `WordPiece` tokenizer from `vocab.txt` and
-    /// `tokenizer_config.json`.
+    /// Reads `tokenizer.json`, or builds BERT's `WordPiece` tokenizer from `vocab.txt` or DeBERTa's Unigram tokenizer
+    /// from `spm.model`, either with `tokenizer_config.json`.
     ///
     /// Documents are cut at `max_length` tokens or, without it, at what the folder says
     /// (`sentence_bert_config.json`, then `tokenizer_config.json`), and never beyond `positions`, the number
@@ -149,24 +116,23 @@ impl Tokenizer {
             TokenName::Plain(token) | TokenName::Added { content: token } => token.clone(),
             TokenName::Absent(()) => "[SEP]".to_owned(),
         };
-        let (mut inner, file) = match read_file(folder, "tokenizer.json").await? {
-            Some(bytes) => {
-                let file = format!("{}/tokenizer.json", folder.name());
-                (tokenizer_file(&bytes, &file)?, file)
-            }
-            None => match read_file(folder, "vocab.txt").await? {
-                Some(vocabulary) => {
-                    let file = format!("{}/vocab.txt", folder.name());
-                    (word_piece(&vocabulary, config, &file)?, file)
-                }
-                None => {
-                    return Err(Error::FileMissing {
-                        folder: folder.name().to_owned(),
-                        file: "tokenizer.json".to_owned(),
-                        hint: "A model folder needs tokenizer.json, or vocab.txt for BERT.".to_owned(),
-                    });
-                }
-            },
+        let file = |name: &str| format!("{}/{name}", folder.name());
+        let (mut inner, file) = if let Some(bytes) = read_file(folder, "tokenizer.json").await? {
+            let file = file("tokenizer.json");
+            (Assembly::read(&bytes, &file)?.assemble(&file)?, file)
+        } else if let Some(vocabulary) = read_file(folder, "vocab.txt").await? {
+            let file = file("vocab.txt");
+            (word_piece(&vocabulary, config, &file)?, file)
+        } else if let Some(model) = read_file(folder, "spm.model").await? {
+            let file = file("spm.model");
+            (sentencepiece::read(&model, Beside::read(folder).await?, &file)?, file)
+        } else {
+            return Err(Error::FileMissing {
+                folder: folder.name().to_owned(),
+                file: "tokenizer.json".to_owned(),
+                hint: "A model folder needs tokenizer.json, or vocab.txt for BERT, or spm.model for DeBERTa."
+                    .to_owned(),
+            });
         };
 
         let special = inner.get_post_processor().map_or(0, |template| template.added_tokens(false));
@@ -176,7 +142,8 @@ impl Tokenizer {
         }
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
         inner.with_truncation(Some(truncation)).map_err(|error| Error::corrupt(&file, error.to_string()))?;
-        let largest = inner.get_vocab(true).values().copied().max().unwrap_or(0);
+        let added = inner.get_added_vocabulary().get_added_tokens_decoder().keys();
+        let largest = added.copied().chain([inner.get_model().largest_id()]).max().unwrap_or(0);
         if largest as usize >= embeddings {
             let problem =
                 format!("it has tokens up to id {largest}, but the model has {embeddings} word embeddings");
@@ -222,66 +189,8 @@ impl Tokenizer {
     }
 }
 
-/// The parts of a `tokenizer.json` and the types of each that are run.
-const PARTS: [(&str, &[&str]); 4] = [
-    ("model", &["WordPiece"]),
-    ("normalizer", &["BertNormalizer"]),
-    ("pre_tokenizer", &["BertPreTokenizer"]),
-    ("post_processor", &["TemplateProcessing", "BertProcessing"]),
-];
-
-/// BERT's tokenizer from its own file.
-fn tokenizer_file(bytes: &[u8], file: &str) -> Result<BertTokenizer> {
-    let corrupt = |problem: String| Error::corrupt(file, problem);
-    let mut parts: Value = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
-    for (part, types) in PARTS {
-        let found = match parts.get(part) {
-            None | Some(Value::Null) => continue,
-            // Files of 2020 do not say the type of their model.
-            Some(value) if part == "model" => {
-                value.get("type").and_then(Value::as_str).unwrap_or("WordPiece")
-            }
-            Some(value) => value.get("type").and_then(Value::as_str).unwrap_or("of no type"),
-        };
-        if !types.contains(&found) {
-            let runs = types.join(" or ");
-            return Err(Error::unsupported(format!("the {part} in {file} is {found:?}; {runs} is run")));
-        }
-    }
-    if let Some(template) = parts.get("post_processor").filter(|part| part.get("single").is_some()) {
-        check_template(template).map_err(corrupt)?;
-    }
-    if let Some(parts) = parts.as_object_mut() {
-        // Of the training run, and for the way back from ids to texts.
-        for part in ["truncation", "padding", "decoder"] {
-            parts.remove(part);
-        }
-    }
-    // Some of the parts borrow their strings, which only a text can lend.
-    let text = parts.to_string();
-    serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))
-}
-
-/// Refuses what `tokenizers` 0.23 accepts when it reads a file and panics on when it encodes: a template that names a
-/// special token it does not define or a second sequence.
-fn check_template(template: &Value) -> Result<(), String> {
-    let pieces =
-        template.get("single").and_then(Value::as_array).ok_or("its template has no single sequence")?;
-    for piece in pieces {
-        if let Some(id) = piece.pointer("/SpecialToken/id").and_then(Value::as_str)
-            && template.get("special_tokens").and_then(|tokens| tokens.get(id)).is_none()
-        {
-            return Err(format!("its template has a special token {id:?} that it does not define"));
-        }
-        if piece.pointer("/Sequence/id").and_then(Value::as_str).is_some_and(|id| id != "A") {
-            return Err("its template for one sequence asks for a second one".to_owned());
-        }
-    }
-    Ok(())
-}
-
 /// BERT's tokenizer from its vocabulary file: transformers' `BertTokenizer`.
-fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<BertTokenizer> {
+fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<Tokenization> {
     let names = [
         config.pad_token.or("[PAD]"),
         config.unk_token.or("[UNK]"),
@@ -315,14 +224,14 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
 
     let normalizer =
         BertNormalizer::new(true, config.tokenize_chinese_chars, config.strip_accents, lower_case);
-    let mut tokenizer = BertTokenizer::new(model);
-    let problem = |error: tokenizers::Error| Error::corrupt(file, error.to_string());
-    tokenizer.with_normalizer(Some(normalizer)).map_err(problem)?;
-    tokenizer
-        .with_pre_tokenizer(Some(BertPreTokenizer))
-        .with_post_processor(Some(SpecialTokens::Bert(template)));
-    tokenizer.add_special_tokens(special).map_err(problem)?;
-    Ok(tokenizer)
+    Assembly {
+        vocabulary: Vocabulary::WordPiece(model),
+        normalization: Some(Normalization::Bert(normalizer)),
+        splitting: Some(Splitting::Bert),
+        special_tokens: Some(SpecialTokens::Bert(template)),
+        added_tokens: special,
+    }
+    .assemble(file)
 }
 
 /// Whether more than a hundredth of the words of a vocabulary have letters that lower-casing changes, which no text has

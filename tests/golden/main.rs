@@ -12,3 +12,4 @@ mod published;
 mod refusals;
 mod scimult;
 mod tiny_bert;
+mod unigram;

@@ -1,0 +1,594 @@
+//! The parts of a `tokenizer.json`, each by the code of `tokenizers` itself.
+//!
+//! Its own enums of all parts would link every one of them, which is 150 KB gzipped. These hold what BERT's and
+//! DeBERTa's tokenizers are made of; any other part is refused by name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
+use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
+use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Strip};
+use tokenizers::pattern::Pattern;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::punctuation::Punctuation;
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{
+    AddedToken, Encoding, Model, NormalizedString, Normalizer, Offsets, PostProcessor, PreTokenizedString,
+    PreTokenizer, SplitDelimiterBehavior, Token, TokenizerImpl,
+};
+
+use super::unigram::Unigram;
+use crate::error::{Error, Result};
+
+/// All that makes tokens of a text.
+pub(super) type Tokenization =
+    TokenizerImpl<Vocabulary, Normalization, Splitting, SpecialTokens, WordPieceDecoder>;
+
+/// The parts, before they are put together.
+pub(super) struct Assembly {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) normalization: Option<Normalization>,
+    pub(super) splitting: Option<Splitting>,
+    pub(super) special_tokens: Option<SpecialTokens>,
+    pub(super) added_tokens: Vec<AddedToken>,
+}
+
+impl Assembly {
+    /// Reads a `tokenizer.json`.
+    pub(super) fn read(bytes: &[u8], file: &str) -> Result<Self> {
+        let members = members(bytes, file)?;
+        let part = |name: &str| -> Result<Value> {
+            members.get(name).map_or(Ok(Value::Null), |part| parsed(part.get(), file))
+        };
+        let set = |part: Value| Some(part).filter(|part| !part.is_null());
+        let model = members.get("model").ok_or_else(|| Error::corrupt(file, "it has no model"))?;
+        let tokens = part("added_tokens")?;
+        let tokens = tokens.as_array().map_or(&[][..], Vec::as_slice);
+        Ok(Self {
+            normalization: set(part("normalizer")?)
+                .map(|part| Normalization::read(&part, file))
+                .transpose()?,
+            splitting: set(part("pre_tokenizer")?).map(|part| Splitting::read(&part, file)).transpose()?,
+            special_tokens: set(part("post_processor")?)
+                .map(|part| SpecialTokens::read(&part, file))
+                .transpose()?,
+            vocabulary: Vocabulary::read(model.get(), file)?,
+            added_tokens: tokens
+                .iter()
+                .map(|token| added_token(token).map_err(|problem| Error::corrupt(file, problem)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    pub(super) fn assemble(self, file: &str) -> Result<Tokenization> {
+        let problem = |error: tokenizers::Error| Error::corrupt(file, error.to_string());
+        let mut tokenization = Tokenization::new(self.vocabulary);
+        tokenization.with_normalizer(self.normalization).map_err(problem)?;
+        tokenization.with_pre_tokenizer(self.splitting).with_post_processor(self.special_tokens);
+        tokenization.add_tokens(self.added_tokens).map_err(problem)?;
+        Ok(tokenization)
+    }
+}
+
+/// What makes tokens of words.
+pub(super) enum Vocabulary {
+    WordPiece(WordPiece),
+    Unigram(Unigram),
+}
+
+impl Vocabulary {
+    const TYPES: [&str; 2] = ["WordPiece", "Unigram"];
+
+    /// Reads the model of a `tokenizer.json`, which is most of the file.
+    pub(super) fn read(text: &str, file: &str) -> Result<Self> {
+        let members = members(text.as_bytes(), file)?;
+        let part = |name: &str| -> Result<Value> {
+            members.get(name).map_or(Ok(Value::Null), |part| parsed(part.get(), file))
+        };
+        // Files of 2020 do not say the type of their model.
+        match part("type")?.as_str().unwrap_or("WordPiece") {
+            "WordPiece" => Ok(Self::WordPiece(parsed(text, file)?)),
+            "Unigram" => {
+                let pieces = members.get("vocab").map_or("[]", |part| part.get());
+                let unknown = part("unk_id")?.as_u64().map(|id| id as usize);
+                let byte_fallback = part("byte_fallback")?.as_bool().unwrap_or(false);
+                let unigram = Unigram::new(parsed(pieces, file)?, unknown, byte_fallback);
+                Ok(Self::Unigram(unigram.map_err(|problem| Error::corrupt(file, problem))?))
+            }
+            other => Err(not_run("model", other, &Self::TYPES, file)),
+        }
+    }
+
+    /// The largest id of a token.
+    pub(super) fn largest_id(&self) -> u32 {
+        match self {
+            Self::WordPiece(model) => model.get_vocab().into_values().max().unwrap_or(0),
+            Self::Unigram(model) => (model.size() as u32).saturating_sub(1),
+        }
+    }
+}
+
+impl Model for Vocabulary {
+    type Trainer = WordPieceTrainer;
+
+    fn tokenize(&self, sequence: &str) -> tokenizers::Result<Vec<Token>> {
+        match self {
+            Self::WordPiece(model) => model.tokenize(sequence),
+            Self::Unigram(model) => Ok(model.tokenize(sequence)?),
+        }
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        match self {
+            Self::WordPiece(model) => model.token_to_id(token),
+            Self::Unigram(model) => model.id(token),
+        }
+    }
+
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        match self {
+            Self::WordPiece(model) => model.id_to_token(id),
+            Self::Unigram(model) => model.piece(id).map(str::to_owned),
+        }
+    }
+
+    fn get_vocab(&self) -> HashMap<String, u32> {
+        match self {
+            Self::WordPiece(model) => model.get_vocab(),
+            Self::Unigram(model) => model.vocabulary(),
+        }
+    }
+
+    fn get_vocab_size(&self) -> usize {
+        match self {
+            Self::WordPiece(model) => model.get_vocab_size(),
+            Self::Unigram(model) => model.size(),
+        }
+    }
+
+    fn save(&self, _: &Path, _: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
+        Err("a tokenizer is only read here".into())
+    }
+
+    fn get_trainer(&self) -> WordPieceTrainer {
+        WordPieceTrainer::default()
+    }
+}
+
+/// What changes a text before it is cut into words.
+pub(super) enum Normalization {
+    Bert(BertNormalizer),
+    Sequence(Vec<Self>),
+    Lowercase,
+    Strip(Strip),
+    Nfc,
+    Nfd,
+    Nfkc,
+    Nfkd,
+    Precompiled(Precompiled),
+    Replace { sought: Sought, content: String },
+    Prepend(Prepend),
+}
+
+impl Normalization {
+    const TYPES: [&str; 11] = [
+        "BertNormalizer",
+        "Sequence",
+        "Lowercase",
+        "Strip",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "Precompiled",
+        "Replace",
+        "Prepend",
+    ];
+
+    /// How many times longer all parts together may make a text. Those of a stranger could fill the memory.
+    const MOST_GROWTH: usize = 4096;
+
+    /// Reads the normalizer of a `tokenizer.json`.
+    pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
+        let normalization = Self::read_part(part, file)?;
+        if normalization.growth() > Self::MOST_GROWTH {
+            let problem = format!("its normalizer can make a text {} times as long", normalization.growth());
+            return Err(Error::corrupt(file, problem));
+        }
+        Ok(normalization)
+    }
+
+    fn read_part(part: &Value, file: &str) -> Result<Self> {
+        Ok(match kind(part) {
+            "BertNormalizer" => Self::Bert(BertNormalizer::new(
+                flag(part, "clean_text", file)?,
+                flag(part, "handle_chinese_chars", file)?,
+                part.get("strip_accents").and_then(Value::as_bool),
+                flag(part, "lowercase", file)?,
+            )),
+            "Sequence" => Self::Sequence(sequence(part, "normalizers", file, Self::read_part)?),
+            "Lowercase" => Self::Lowercase,
+            "Strip" => {
+                Self::Strip(Strip::new(flag(part, "strip_left", file)?, flag(part, "strip_right", file)?))
+            }
+            "NFC" => Self::Nfc,
+            "NFD" => Self::Nfd,
+            "NFKC" => Self::Nfkc,
+            "NFKD" => Self::Nfkd,
+            "Precompiled" => {
+                let table = BASE64_STANDARD.decode(string(part, "precompiled_charsmap", file)?);
+                Self::precompiled(&table.map_err(|error| Error::corrupt(file, error.to_string()))?, file)?
+            }
+            "Replace" => {
+                let content = string(part, "content", file)?;
+                let sought = Sought::read(part.get("pattern").unwrap_or(&Value::Null), file)?;
+                Self::Replace { sought, content: content.to_owned() }
+            }
+            "Prepend" => Self::Prepend(Prepend::new(string(part, "prepend", file)?.to_owned())),
+            other => return Err(not_run("normalizer", other, &Self::TYPES, file)),
+        })
+    }
+
+    /// Reads the table of a SentencePiece model that says what characters become.
+    pub(super) fn precompiled(table: &[u8], file: &str) -> Result<Self> {
+        check_table(table)
+            .and_then(|()| Precompiled::from(table).ok())
+            .map(Self::Precompiled)
+            .ok_or_else(|| Error::corrupt(file, "its table of characters (precompiled_charsmap) is broken"))
+    }
+
+    /// How many times longer this can make a text at most, if it were applied again and again.
+    fn growth(&self) -> usize {
+        match self {
+            Self::Sequence(parts) => parts.iter().map(Self::growth).fold(1, usize::saturating_mul),
+            Self::Precompiled(_) => LONGEST_ENTRY,
+            Self::Replace { sought, content } => content.len().div_ceil(sought.shortest()).max(1),
+            Self::Prepend(part) => part.prepend.len().saturating_add(1),
+            // These lengthen a text only once.
+            _ => 1,
+        }
+    }
+}
+
+impl Normalizer for Normalization {
+    fn normalize(&self, text: &mut NormalizedString) -> tokenizers::Result<()> {
+        match self {
+            Self::Bert(part) => part.normalize(text),
+            Self::Sequence(parts) => parts.iter().try_for_each(|part| part.normalize(text)),
+            Self::Lowercase => Lowercase.normalize(text),
+            Self::Strip(part) => part.normalize(text),
+            Self::Nfc => NFC.normalize(text),
+            Self::Nfd => NFD.normalize(text),
+            Self::Nfkc => NFKC.normalize(text),
+            Self::Nfkd => NFKD.normalize(text),
+            Self::Precompiled(part) => part.normalize(text),
+            Self::Replace { sought, content } => text.replace(sought, content),
+            Self::Prepend(part) => part.normalize(text),
+        }
+    }
+}
+
+/// What is replaced: a string, or one of the two regular expressions that transformers writes.
+pub(super) enum Sought {
+    Text(String),
+    /// ` {2,}`
+    Spaces,
+    /// `\s{2,}|[\n\r\t]`
+    Whitespace,
+}
+
+impl Sought {
+    fn read(pattern: &Value, file: &str) -> Result<Self> {
+        let written = |kind: &str| pattern.get(kind).and_then(Value::as_str);
+        match (written("String"), written("Regex")) {
+            (Some(text), _) if !text.is_empty() => Ok(Self::Text(text.to_owned())),
+            (_, Some(" {2,}")) => Ok(Self::Spaces),
+            (_, Some(r"\s{2,}|[\n\r\t]")) => Ok(Self::Whitespace),
+            (_, Some(other)) => Err(Error::unsupported(format!(
+                "the normalizer in {file} replaces by the regular expression {other:?}, which is not run"
+            ))),
+            _ => Err(Error::corrupt(file, "a normalizer does not say what it replaces")),
+        }
+    }
+
+    /// The fewest bytes that are replaced at once.
+    fn shortest(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Spaces => 2,
+            Self::Whitespace => 1,
+        }
+    }
+
+    /// Where the next match is.
+    fn find(&self, text: &str) -> Option<Offsets> {
+        if let Self::Text(sought) = self {
+            return text.find(sought.as_str()).map(|at| (at, at + sought.len()));
+        }
+        let is_space =
+            |letter: char| if matches!(self, Self::Spaces) { letter == ' ' } else { letter.is_whitespace() };
+        let mut from = 0;
+        loop {
+            let start = from + text.get(from..)?.find(is_space)?;
+            let run = text.get(start..)?;
+            let length = run.find(|letter| !is_space(letter)).unwrap_or(run.len());
+            let mut letters = run.chars();
+            let is_single = letters.next().is_some_and(|letter| letter.len_utf8() == length);
+            if !is_single || (matches!(self, Self::Whitespace) && run.starts_with(['\n', '\r', '\t'])) {
+                return Some((start, start + length));
+            }
+            from = start + length;
+        }
+    }
+}
+
+impl Pattern for &Sought {
+    fn find_matches(&self, inside: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
+        let mut matches = Vec::new();
+        let mut done = 0;
+        while let Some((start, end)) = inside.get(done..).and_then(|rest| self.find(rest)) {
+            if start > 0 {
+                matches.push(((done, done + start), false));
+            }
+            matches.push(((done + start, done + end), true));
+            done += end;
+        }
+        if done < inside.len() || matches.is_empty() {
+            matches.push(((done, inside.len()), false));
+        }
+        Ok(matches)
+    }
+}
+
+/// What cuts a text into words.
+pub(super) enum Splitting {
+    Bert,
+    Metaspace(Metaspace),
+    Punctuation(Punctuation),
+    Whitespace,
+    Sequence(Vec<Self>),
+}
+
+impl Splitting {
+    const TYPES: [&str; 5] = ["BertPreTokenizer", "Metaspace", "Punctuation", "WhitespaceSplit", "Sequence"];
+
+    /// Reads the pre-tokenizer of a `tokenizer.json`.
+    pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
+        Ok(match kind(part) {
+            "BertPreTokenizer" => Self::Bert,
+            "Metaspace" => Self::Metaspace(metaspace(part, file)?),
+            "Punctuation" => Self::Punctuation(Punctuation::new(match member(part, "behavior") {
+                None | Some("Isolated") => SplitDelimiterBehavior::Isolated,
+                Some("Removed") => SplitDelimiterBehavior::Removed,
+                Some("MergedWithPrevious") => SplitDelimiterBehavior::MergedWithPrevious,
+                Some("MergedWithNext") => SplitDelimiterBehavior::MergedWithNext,
+                Some("Contiguous") => SplitDelimiterBehavior::Contiguous,
+                Some(other) => return Err(Error::corrupt(file, format!("its punctuation is {other:?}"))),
+            })),
+            "WhitespaceSplit" => Self::Whitespace,
+            "Sequence" => Self::Sequence(sequence(part, "pretokenizers", file, Self::read)?),
+            other => return Err(not_run("pre_tokenizer", other, &Self::TYPES, file)),
+        })
+    }
+}
+
+impl PreTokenizer for Splitting {
+    fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
+        match self {
+            Self::Bert => BertPreTokenizer.pre_tokenize(text),
+            Self::Metaspace(part) => part.pre_tokenize(text),
+            Self::Punctuation(part) => part.pre_tokenize(text),
+            Self::Whitespace => WhitespaceSplit.pre_tokenize(text),
+            Self::Sequence(parts) => parts.iter().try_for_each(|part| part.pre_tokenize(text)),
+        }
+    }
+}
+
+/// What puts the special tokens around a document.
+pub(super) enum SpecialTokens {
+    Template(TemplateProcessing),
+    Bert(BertProcessing),
+}
+
+impl SpecialTokens {
+    const TYPES: [&str; 2] = ["TemplateProcessing", "BertProcessing"];
+
+    /// Reads the post-processor of a `tokenizer.json`.
+    pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
+        let corrupt = |problem: String| Error::corrupt(file, problem);
+        match kind(part) {
+            "TemplateProcessing" => {
+                check_template(part).map_err(corrupt)?;
+                // It borrows its strings, which only a text can lend.
+                Ok(Self::Template(parsed(&part.to_string(), file)?))
+            }
+            "BertProcessing" => {
+                let token = |name: &str| {
+                    let token = part.get(name)?;
+                    let id = u32::try_from(token.get(1)?.as_u64()?).ok()?;
+                    Some((token.get(0)?.as_str()?.to_owned(), id))
+                };
+                let tokens = token("sep").zip(token("cls"));
+                let (sep, cls) = tokens.ok_or_else(|| corrupt("its sep or cls is no token".to_owned()))?;
+                Ok(Self::Bert(BertProcessing::new(sep, cls)))
+            }
+            other => Err(not_run("post_processor", other, &Self::TYPES, file)),
+        }
+    }
+}
+
+impl PostProcessor for SpecialTokens {
+    fn added_tokens(&self, is_pair: bool) -> usize {
+        match self {
+            Self::Template(template) => template.added_tokens(is_pair),
+            Self::Bert(bert) => bert.added_tokens(is_pair),
+        }
+    }
+
+    fn process_encodings(
+        &self,
+        encodings: Vec<Encoding>,
+        add_special_tokens: bool,
+    ) -> tokenizers::Result<Vec<Encoding>> {
+        match self {
+            Self::Template(template) => template.process_encodings(encodings, add_special_tokens),
+            Self::Bert(bert) => bert.process_encodings(encodings, add_special_tokens),
+        }
+    }
+}
+
+/// A token that is looked for in texts, as `AddedToken(**value)` reads it in Python.
+pub(super) fn added_token(value: &Value) -> Result<AddedToken, String> {
+    let flag = |name: &str| value.get(name).and_then(Value::as_bool);
+    let content = member(value, "content").ok_or_else(|| format!("an added token is {value}"))?;
+    let token = AddedToken::from(content, flag("special").unwrap_or(false));
+    let normalized = flag("normalized").unwrap_or(token.normalized);
+    Ok(token
+        .normalized(normalized)
+        .single_word(flag("single_word").unwrap_or(false))
+        .lstrip(flag("lstrip").unwrap_or(false))
+        .rstrip(flag("rstrip").unwrap_or(false)))
+}
+
+/// As `tokenizers` reads it. Before its release 0.15, `add_prefix_space` said what `prepend_scheme` says now.
+fn metaspace(part: &Value, file: &str) -> Result<Metaspace> {
+    let scheme = match (member(part, "prepend_scheme"), part.get("add_prefix_space").and_then(Value::as_bool))
+    {
+        (Some("never"), _) => PrependScheme::Never,
+        (None | Some("always"), None | Some(true)) => PrependScheme::Always,
+        (Some("first"), None | Some(true)) => PrependScheme::First,
+        (scheme, _) => {
+            let problem = format!("its prepend_scheme is {scheme:?}, which add_prefix_space contradicts");
+            return Err(Error::corrupt(file, problem));
+        }
+    };
+    let mut replacement = string(part, "replacement", file)?.chars();
+    let (Some(space), None) = (replacement.next(), replacement.next()) else {
+        return Err(Error::corrupt(file, "it does not replace spaces by one character"));
+    };
+    Ok(Metaspace::new(space, scheme, part.get("split").and_then(Value::as_bool).unwrap_or(true)))
+}
+
+/// The members of an object, which are parsed one at a time.
+fn members<'a>(object: &'a [u8], file: &str) -> Result<BTreeMap<String, &'a RawValue>> {
+    serde_json::from_slice(object).map_err(|error| Error::corrupt(file, error.to_string()))
+}
+
+fn parsed<T: DeserializeOwned>(text: &str, file: &str) -> Result<T> {
+    serde_json::from_slice(text.as_bytes()).map_err(|error| Error::corrupt(file, error.to_string()))
+}
+
+fn member<'a>(part: &'a Value, name: &str) -> Option<&'a str> {
+    part.get(name).and_then(Value::as_str)
+}
+
+fn kind(part: &Value) -> &str {
+    member(part, "type").unwrap_or("of no type")
+}
+
+fn string<'a>(part: &'a Value, name: &str, file: &str) -> Result<&'a str> {
+    member(part, name).ok_or_else(|| missing(part, name, file))
+}
+
+fn flag(part: &Value, name: &str, file: &str) -> Result<bool> {
+    part.get(name).and_then(Value::as_bool).ok_or_else(|| missing(part, name, file))
+}
+
+fn sequence<T>(part: &Value, name: &str, file: &str, read: fn(&Value, &str) -> Result<T>) -> Result<Vec<T>> {
+    let parts = part.get(name).and_then(Value::as_array).ok_or_else(|| missing(part, name, file))?;
+    parts.iter().map(|part| read(part, file)).collect()
+}
+
+fn missing(part: &Value, name: &str, file: &str) -> Error {
+    Error::corrupt(file, format!("its {} has no {name}", kind(part)))
+}
+
+fn not_run(part: &str, found: &str, types: &[&str], file: &str) -> Error {
+    let types = types.join(", ");
+    Error::unsupported(format!("the {part} in {file} is {found:?}, not one of {types}"))
+}
+
+/// Refuses what `tokenizers` 0.23 accepts when it reads a file and panics on when it encodes: a template that names a
+/// special token it does not define or a second sequence.
+fn check_template(template: &Value) -> Result<(), String> {
+    let pieces =
+        template.get("single").and_then(Value::as_array).ok_or("its template has no single sequence")?;
+    for piece in pieces {
+        if let Some(id) = piece.pointer("/SpecialToken/id").and_then(Value::as_str)
+            && template.get("special_tokens").and_then(|tokens| tokens.get(id)).is_none()
+        {
+            return Err(format!("its template has a special token {id:?} that it does not define"));
+        }
+        if piece.pointer("/Sequence/id").and_then(Value::as_str).is_some_and(|id| id != "A") {
+            return Err("its template for one sequence asks for a second one".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The most bytes that an entry of a table of characters may have; those of Unicode have 33.
+const LONGEST_ENTRY: usize = 64;
+
+/// Refuses the tables that `spm_precompiled` 0.1 reads and panics on when it looks something up. A table is the size of a
+/// double-array trie, its units, and strings that end with a zero, into which the trie's values point.
+fn check_table(table: &[u8]) -> Option<()> {
+    let (size, rest) = table.split_first_chunk()?;
+    let (units, strings) = rest.split_at_checked(u32::from_le_bytes(*size) as usize)?;
+    let strings = std::str::from_utf8(strings).ok()?;
+    let (units, []) = units.as_chunks() else { return None };
+    let unit = |at: usize| units.get(at).map(|unit| u32::from_le_bytes(*unit) as usize);
+    // Of an empty trie not even the root is there.
+    unit(0)?;
+    for at in 0..units.len() {
+        let node = unit(at)?;
+        // It is not walked on from a value; but the root is not asked.
+        let is_value = node >> 31 == 1;
+        if is_value && at > 0 {
+            continue;
+        }
+        // The next unit is here, but for the eight bits of the next byte.
+        let next = at ^ ((node >> 10) << ((node & (1 << 9)) >> 6));
+        unit(next | 0xff)?;
+        let has_value = node >> 8 & 1 == 1;
+        if has_value {
+            let entry = strings.get(unit(next)? & 0x7fff_ffff..)?;
+            if entry.find('\0').unwrap_or(entry.len()) > LONGEST_ENTRY {
+                return None;
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_sought_is_found_as_the_expressions_find_it(text in "[ab \t\n\r\u{a0}\u{2003}]{0,12}") {
+            for (expression, sought) in [
+                (r" {2,}", Sought::Spaces),
+                (r"\s{2,}|[\n\r\t]", Sought::Whitespace),
+                ("aa", Sought::Text("aa".to_owned())),
+            ] {
+                let theirs = tokenizers::utils::SysRegex::new(expression).expect("it is an expression");
+                prop_assert_eq!(
+                    (&sought).find_matches(&text).expect("it finds"),
+                    (&theirs).find_matches(&text).expect("it finds"),
+                    "{} in {:?}", expression, text
+                );
+            }
+        }
+    }
+}
