@@ -8,6 +8,7 @@ pub mod batch;
 pub mod paper;
 mod parts;
 mod sentencepiece;
+mod tokenization;
 pub mod tokenizer;
 mod unigram;
 

@@ -3,42 +3,34 @@
 //! Its own enums of all parts would link every one of them, which is 150 KB gzipped. These hold what BERT's and
 //! DeBERTa's tokenizers are made of; any other part is refused by name.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
-use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
+use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Strip};
 use tokenizers::pattern::Pattern;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::punctuation::Punctuation;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{
-    AddedToken, Encoding, Model, NormalizedString, Normalizer, Offsets, PostProcessor, PreTokenizedString,
-    PreTokenizer, SplitDelimiterBehavior, Token, TokenizerImpl,
+    AddedToken, Model as _, NormalizedString, Normalizer, Offsets, PreTokenizedString, PreTokenizer,
+    SplitDelimiterBehavior, Token,
 };
 
 use super::unigram::Unigram;
 use crate::error::{Error, Result};
-
-/// All that makes tokens of a text.
-pub(super) type Tokenization =
-    TokenizerImpl<Vocabulary, Normalization, Splitting, SpecialTokens, WordPieceDecoder>;
 
 /// The parts, before they are put together.
 pub(super) struct Assembly {
     pub(super) vocabulary: Vocabulary,
     pub(super) normalization: Option<Normalization>,
     pub(super) splitting: Option<Splitting>,
-    pub(super) special_tokens: Option<SpecialTokens>,
+    pub(super) template: Template,
     pub(super) added_tokens: Vec<AddedToken>,
 }
 
@@ -58,24 +50,14 @@ impl Assembly {
                 .map(|part| Normalization::read(&part, file))
                 .transpose()?,
             splitting: set(part("pre_tokenizer")?).map(|part| Splitting::read(&part, file)).transpose()?,
-            special_tokens: set(part("post_processor")?)
-                .map(|part| SpecialTokens::read(&part, file))
-                .transpose()?,
+            template: set(part("post_processor")?)
+                .map_or_else(|| Ok(Template::default()), |part| Template::read(&part, file))?,
             vocabulary: Vocabulary::read(model.get(), file)?,
             added_tokens: tokens
                 .iter()
                 .map(|token| added_token(token).map_err(|problem| Error::corrupt(file, problem)))
                 .collect::<Result<_>>()?,
         })
-    }
-
-    pub(super) fn assemble(self, file: &str) -> Result<Tokenization> {
-        let problem = |error: tokenizers::Error| Error::corrupt(file, error.to_string());
-        let mut tokenization = Tokenization::new(self.vocabulary);
-        tokenization.with_normalizer(self.normalization).map_err(problem)?;
-        tokenization.with_pre_tokenizer(self.splitting).with_post_processor(self.special_tokens);
-        tokenization.add_tokens(self.added_tokens).map_err(problem)?;
-        Ok(tokenization)
     }
 }
 
@@ -115,52 +97,29 @@ impl Vocabulary {
             Self::Unigram(model) => (model.size() as u32).saturating_sub(1),
         }
     }
-}
 
-impl Model for Vocabulary {
-    type Trainer = WordPieceTrainer;
-
-    fn tokenize(&self, sequence: &str) -> tokenizers::Result<Vec<Token>> {
+    /// The tokens of a word.
+    pub(super) fn tokenize(&self, word: &str) -> tokenizers::Result<Vec<Token>> {
         match self {
-            Self::WordPiece(model) => model.tokenize(sequence),
-            Self::Unigram(model) => Ok(model.tokenize(sequence)?),
+            Self::WordPiece(model) => model.tokenize(word),
+            Self::Unigram(model) => Ok(model.tokenize(word)?),
         }
     }
 
-    fn token_to_id(&self, token: &str) -> Option<u32> {
+    /// The id of a token.
+    pub(super) fn id(&self, token: &str) -> Option<u32> {
         match self {
             Self::WordPiece(model) => model.token_to_id(token),
             Self::Unigram(model) => model.id(token),
         }
     }
 
-    fn id_to_token(&self, id: u32) -> Option<String> {
-        match self {
-            Self::WordPiece(model) => model.id_to_token(id),
-            Self::Unigram(model) => model.piece(id).map(str::to_owned),
-        }
-    }
-
-    fn get_vocab(&self) -> HashMap<String, u32> {
-        match self {
-            Self::WordPiece(model) => model.get_vocab(),
-            Self::Unigram(model) => model.vocabulary(),
-        }
-    }
-
-    fn get_vocab_size(&self) -> usize {
+    /// How many tokens there are.
+    pub(super) fn size(&self) -> usize {
         match self {
             Self::WordPiece(model) => model.get_vocab_size(),
             Self::Unigram(model) => model.size(),
         }
-    }
-
-    fn save(&self, _: &Path, _: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
-        Err("a tokenizer is only read here".into())
-    }
-
-    fn get_trainer(&self) -> WordPieceTrainer {
-        WordPieceTrainer::default()
     }
 }
 
@@ -393,56 +352,91 @@ impl PreTokenizer for Splitting {
     }
 }
 
-/// What puts the special tokens around a document.
-pub(super) enum SpecialTokens {
-    Template(TemplateProcessing),
-    Bert(BertProcessing),
+/// What stands around a text.
+pub(super) struct Template(Vec<Place>);
+
+enum Place {
+    Text,
+    Special(Vec<u32>),
 }
 
-impl SpecialTokens {
+impl Default for Template {
+    fn default() -> Self {
+        Self(vec![Place::Text])
+    }
+}
+
+impl Template {
     const TYPES: [&str; 2] = ["TemplateProcessing", "BertProcessing"];
+
+    /// A text between two tokens.
+    pub(super) fn between(before: u32, behind: u32) -> Self {
+        Self(vec![Place::Special(vec![before]), Place::Text, Place::Special(vec![behind])])
+    }
 
     /// Reads the post-processor of a `tokenizer.json`.
     pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
         let corrupt = |problem: String| Error::corrupt(file, problem);
         match kind(part) {
             "TemplateProcessing" => {
-                check_template(part).map_err(corrupt)?;
-                // It borrows its strings, which only a text can lend.
-                Ok(Self::Template(parsed(&part.to_string(), file)?))
+                let pieces = part.get("single").and_then(Value::as_array);
+                let pieces =
+                    pieces.ok_or_else(|| corrupt("its template has no single sequence".to_owned()))?;
+                pieces
+                    .iter()
+                    .map(|piece| Place::read(piece, part).map_err(corrupt))
+                    .collect::<Result<_>>()
+                    .map(Self)
             }
             "BertProcessing" => {
-                let token = |name: &str| {
-                    let token = part.get(name)?;
-                    let id = u32::try_from(token.get(1)?.as_u64()?).ok()?;
-                    Some((token.get(0)?.as_str()?.to_owned(), id))
-                };
-                let tokens = token("sep").zip(token("cls"));
-                let (sep, cls) = tokens.ok_or_else(|| corrupt("its sep or cls is no token".to_owned()))?;
-                Ok(Self::Bert(BertProcessing::new(sep, cls)))
+                let token = |name: &str| u32::try_from(part.get(name)?.get(1)?.as_u64()?).ok();
+                let tokens = token("cls").zip(token("sep"));
+                let (cls, sep) = tokens.ok_or_else(|| corrupt("its sep or cls is no token".to_owned()))?;
+                Ok(Self::between(cls, sep))
             }
             other => Err(not_run("post_processor", other, &Self::TYPES, file)),
         }
     }
-}
 
-impl PostProcessor for SpecialTokens {
-    fn added_tokens(&self, is_pair: bool) -> usize {
-        match self {
-            Self::Template(template) => template.added_tokens(is_pair),
-            Self::Bert(bert) => bert.added_tokens(is_pair),
-        }
+    /// How many tokens stand around a text.
+    pub(super) fn special_tokens(&self) -> usize {
+        let count = |place: &Place| match place {
+            Place::Text => 0,
+            Place::Special(ids) => ids.len(),
+        };
+        self.0.iter().map(count).sum()
     }
 
-    fn process_encodings(
-        &self,
-        encodings: Vec<Encoding>,
-        add_special_tokens: bool,
-    ) -> tokenizers::Result<Vec<Encoding>> {
-        match self {
-            Self::Template(template) => template.process_encodings(encodings, add_special_tokens),
-            Self::Bert(bert) => bert.process_encodings(encodings, add_special_tokens),
+    /// The ids of a text with those that stand around it.
+    pub(super) fn around(&self, text: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for place in &self.0 {
+            match place {
+                Place::Text => ids.extend(text.clone()),
+                Place::Special(special) => ids.extend_from_slice(special),
+            }
         }
+        ids
+    }
+}
+
+impl Place {
+    fn read(piece: &Value, template: &Value) -> Result<Self, String> {
+        match piece.pointer("/Sequence/id").and_then(Value::as_str) {
+            Some("A") => return Ok(Self::Text),
+            Some(_) => return Err("its template for one sequence asks for a second one".to_owned()),
+            None => {}
+        }
+        let token = piece.pointer("/SpecialToken/id").and_then(Value::as_str);
+        let token = token.ok_or_else(|| format!("its template has a piece {piece}"))?;
+        let defined =
+            template.get("special_tokens").and_then(|tokens| tokens.get(token)?.get("ids")?.as_array());
+        let defined = defined
+            .ok_or_else(|| format!("its template has a special token {token:?} that it does not define"))?;
+        let ids: Option<Vec<u32>> =
+            defined.iter().map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok())).collect();
+        ids.map(Self::Special)
+            .ok_or_else(|| format!("the special token {token:?} of its template has no ids"))
     }
 }
 
@@ -515,24 +509,6 @@ fn missing(part: &Value, name: &str, file: &str) -> Error {
 fn not_run(part: &str, found: &str, types: &[&str], file: &str) -> Error {
     let types = types.join(", ");
     Error::unsupported(format!("the {part} in {file} is {found:?}, not one of {types}"))
-}
-
-/// Refuses what `tokenizers` 0.23 accepts when it reads a file and panics on when it encodes: a template that names a
-/// special token it does not define or a second sequence.
-fn check_template(template: &Value) -> Result<(), String> {
-    let pieces =
-        template.get("single").and_then(Value::as_array).ok_or("its template has no single sequence")?;
-    for piece in pieces {
-        if let Some(id) = piece.pointer("/SpecialToken/id").and_then(Value::as_str)
-            && template.get("special_tokens").and_then(|tokens| tokens.get(id)).is_none()
-        {
-            return Err(format!("its template has a special token {id:?} that it does not define"));
-        }
-        if piece.pointer("/Sequence/id").and_then(Value::as_str).is_some_and(|id| id != "A") {
-            return Err("its template for one sequence asks for a second one".to_owned());
-        }
-    }
-    Ok(())
 }
 
 /// The most bytes that an entry of a table of characters may have; those of Unicode have 33.

@@ -8,11 +8,9 @@ use tokenizers::SplitDelimiterBehavior::Isolated;
 use tokenizers::normalizers::Strip;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::punctuation::Punctuation;
-use tokenizers::processors::bert::BertProcessing;
 
-use super::parts::{
-    Assembly, Normalization, Sought, SpecialTokens, Splitting, Tokenization, Vocabulary, added_token,
-};
+use super::parts::{Assembly, Normalization, Sought, Splitting, Template, Vocabulary, added_token};
+use super::tokenization::Tokenization;
 use super::unigram::Unigram;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_json};
@@ -237,11 +235,8 @@ pub(super) fn read(model: &[u8], mut beside: Beside, file: &str) -> Result<Token
     });
     let unknown = usize::try_from(trainer.unk_id()).map_err(|error| corrupt(error.to_string()))?;
     let unigram = Unigram::new(pieces.collect(), Some(unknown), false).map_err(corrupt)?;
-    let around = |token: &str| {
-        let id = unigram.id(token).ok_or_else(|| corrupt(format!("the vocabulary has no {token}")))?;
-        Ok((token.to_owned(), id))
-    };
-    let special = BertProcessing::new(around("[SEP]")?, around("[CLS]")?);
+    let id = |token: &str| unigram.id(token).ok_or_else(|| corrupt(format!("the vocabulary has no {token}")));
+    let template = Template::between(id("[CLS]")?, id("[SEP]")?);
 
     let mut normalizers = Vec::new();
     if beside.is_on("do_lower_case") {
@@ -261,12 +256,12 @@ pub(super) fn read(model: &[u8], mut beside: Beside, file: &str) -> Result<Token
     }
     splits.push(Splitting::Metaspace(Metaspace::new(SPACE, PrependScheme::Always, true)));
 
-    Assembly {
+    let parts = Assembly {
         vocabulary: Vocabulary::Unigram(unigram),
         normalization: Some(Normalization::Sequence(normalizers)),
         splitting: Some(Splitting::Sequence(splits)),
-        special_tokens: Some(SpecialTokens::Bert(special)),
+        template,
         added_tokens: tokens,
-    }
-    .assemble(file)
+    };
+    Tokenization::new(parts, file)
 }

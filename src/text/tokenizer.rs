@@ -3,13 +3,13 @@
 //! [`super::parts`] has the parts that a `tokenizer.json` can be made of, and `super::sentencepiece` DeBERTa's own file.
 
 use serde::Deserialize;
+use tokenizers::AddedToken;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, PostProcessor, TruncationParams};
 
-use super::parts::{Assembly, Normalization, SpecialTokens, Splitting, Tokenization, Vocabulary};
+use super::parts::{Assembly, Normalization, Splitting, Template, Vocabulary};
 use super::sentencepiece::{self, Beside};
+use super::tokenization::Tokenization;
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_file, read_json};
 
@@ -117,9 +117,9 @@ impl Tokenizer {
             TokenName::Absent(()) => "[SEP]".to_owned(),
         };
         let file = |name: &str| format!("{}/{name}", folder.name());
-        let (mut inner, file) = if let Some(bytes) = read_file(folder, "tokenizer.json").await? {
+        let (inner, file) = if let Some(bytes) = read_file(folder, "tokenizer.json").await? {
             let file = file("tokenizer.json");
-            (Assembly::read(&bytes, &file)?.assemble(&file)?, file)
+            (Tokenization::new(Assembly::read(&bytes, &file)?, &file)?, file)
         } else if let Some(vocabulary) = read_file(folder, "vocab.txt").await? {
             let file = file("vocab.txt");
             (word_piece(&vocabulary, config, &file)?, file)
@@ -135,15 +135,12 @@ impl Tokenizer {
             });
         };
 
-        let special = inner.get_post_processor().map_or(0, |template| template.added_tokens(false));
+        let special = inner.special_tokens();
         if special >= max_length {
             let problem = format!("it adds {special} special tokens to a document of at most {max_length}");
             return Err(Error::corrupt(&file, problem));
         }
-        let truncation = TruncationParams { max_length, ..TruncationParams::default() };
-        inner.with_truncation(Some(truncation)).map_err(|error| Error::corrupt(&file, error.to_string()))?;
-        let added = inner.get_added_vocabulary().get_added_tokens_decoder().keys();
-        let largest = added.copied().chain([inner.get_model().largest_id()]).max().unwrap_or(0);
+        let largest = inner.largest_id();
         if largest as usize >= embeddings {
             let problem =
                 format!("it has tokens up to id {largest}, but the model has {embeddings} word embeddings");
@@ -158,11 +155,10 @@ impl Tokenizer {
     /// Token ids of a document's text with its special tokens, cut at [`Tokenizer::max_length`] as the reference
     /// does it: the first tokens stay and the closing `[SEP]` is kept.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self
+        let ids = self
             .inner
-            .encode_fast(text, true)
+            .encode(text, self.max_length)
             .map_err(|error| Error::corrupt(&self.file, format!("it failed on a text: {error}")))?;
-        let ids = encoding.get_ids();
         // The kernels look up whatever they are told to.
         if ids.is_empty() || ids.len() > self.max_length {
             let problem = format!("it made {} tokens of a text, not 1 to {}", ids.len(), self.max_length);
@@ -173,7 +169,7 @@ impl Tokenizer {
                 format!("it made a token {id}, but the model has {} word embeddings", self.embeddings);
             return Err(Error::corrupt(&self.file, problem));
         }
-        Ok(ids.to_vec())
+        Ok(ids)
     }
 
     /// What stands between the parts of a paper.
@@ -207,7 +203,7 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
     };
     // SciBERT's cased repository says nothing; its vocabulary does.
     let lower_case = config.do_lower_case.unwrap_or_else(|| !has_capitals(vocabulary.keys()));
-    let template = BertProcessing::new((sep.clone(), id(sep)?), (cls.clone(), id(cls)?));
+    let template = Template::between(id(cls)?, id(sep)?);
     id(unknown)?;
     let special: Vec<AddedToken> = names
         .iter()
@@ -224,14 +220,14 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
 
     let normalizer =
         BertNormalizer::new(true, config.tokenize_chinese_chars, config.strip_accents, lower_case);
-    Assembly {
+    let parts = Assembly {
         vocabulary: Vocabulary::WordPiece(model),
         normalization: Some(Normalization::Bert(normalizer)),
         splitting: Some(Splitting::Bert),
-        special_tokens: Some(SpecialTokens::Bert(template)),
+        template,
         added_tokens: special,
-    }
-    .assemble(file)
+    };
+    Tokenization::new(parts, file)
 }
 
 /// Whether more than a hundredth of the words of a vocabulary have letters that lower-casing changes, which no text has
