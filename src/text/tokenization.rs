@@ -11,6 +11,8 @@ use tokenizers::{
     PreTokenizer as _, Token,
 };
 
+use unicode_categories::UnicodeCategories as _;
+
 use super::parts::{Assembly, Normalization, Splitting, Template, Vocabulary};
 use crate::error::{Error, Result};
 
@@ -35,12 +37,12 @@ impl Tokenization {
         let largest_id = numbered.iter().map(|&(_, id)| id).chain([vocabulary.largest_id()]).max();
         let (mut as_written, mut normalized) = (Vec::new(), Vec::new());
         for (token, id) in numbered {
-            if token.single_word {
-                let problem =
-                    format!("{file} has a token {:?} that is looked for as a single word", token.content);
-                return Err(Error::unsupported(format!("{problem}; tokens are found anywhere here")));
-            }
-            let sought = Sought { id, takes_spaces_before: token.lstrip, takes_spaces_behind: token.rstrip };
+            let sought = Sought {
+                id,
+                is_word: token.single_word,
+                takes_spaces_before: token.lstrip,
+                takes_spaces_behind: token.rstrip,
+            };
             if token.normalized {
                 let mut content = NormalizedString::from(token.content);
                 if let Some(normalization) = &normalization {
@@ -114,6 +116,8 @@ fn numbered(tokens: Vec<AddedToken>, vocabulary: &Vocabulary) -> Vec<(AddedToken
 /// A token that is looked for in texts.
 struct Sought {
     id: u32,
+    /// Whether it is only found where no letter of another word is next to it.
+    is_word: bool,
     takes_spaces_before: bool,
     takes_spaces_behind: bool,
 }
@@ -155,11 +159,19 @@ impl AddedTokens {
         for found in self.automaton.iter().flat_map(|automaton| automaton.leftmost_find_iter(whole)) {
             let Some(token) = self.sought.get(found.value() as usize) else { continue };
             let (mut start, mut end) = (found.start(), found.end());
+            let (before, behind) = (whole.get(..start), whole.get(end..));
+            let letters = [
+                before.and_then(|text| text.chars().next_back()),
+                behind.and_then(|text| text.chars().next()),
+            ];
+            if token.is_word && letters.into_iter().flatten().any(is_of_a_word) {
+                continue;
+            }
             if token.takes_spaces_before {
-                start = whole.get(..start).map_or(start, |before| before.trim_end().len()).max(done);
+                start = before.map_or(start, |before| before.trim_end().len()).max(done);
             }
             if token.takes_spaces_behind {
-                end += whole.get(end..).map_or(0, |behind| behind.len() - behind.trim_start().len());
+                end += behind.map_or(0, |behind| behind.len() - behind.trim_start().len());
             }
             if done < start {
                 piece(done..start, None)?;
@@ -174,6 +186,17 @@ impl AddedTokens {
     }
 }
 
+/// Whether a character is one of `\w`.
+fn is_of_a_word(letter: char) -> bool {
+    letter.is_alphabetic()
+        || letter.is_mark_nonspacing()
+        || letter.is_mark_spacing_combining()
+        || letter.is_mark_enclosing()
+        || letter.is_number_decimal_digit()
+        || letter.is_punctuation_connector()
+        || matches!(letter, '\u{200c}' | '\u{200d}')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -184,16 +207,16 @@ mod tests {
     const WORDS: [&str; 12] =
         ["[UNK]", "[CLS]", "[SEP]", "a", "b", "ab", "##a", "##b", "##ab", "é", "##e", "[MASK]"];
 
-    fn file(added: &[(&str, [bool; 4])]) -> Value {
+    fn file(added: &[(&str, [bool; 5])]) -> Value {
         let vocabulary: serde_json::Map<String, Value> =
             WORDS.iter().enumerate().map(|(id, word)| ((*word).to_owned(), id.into())).collect();
         let added: Vec<Value> = added
             .iter()
             .enumerate()
-            .map(|(at, &(content, [lstrip, rstrip, normalized, special]))| {
+            .map(|(at, &(content, [word, lstrip, rstrip, normalized, special]))| {
                 let id = WORDS.iter().position(|word| *word == content).unwrap_or(WORDS.len() + at);
                 json!({
-                    "id": id, "content": content, "single_word": false, "lstrip": lstrip, "rstrip": rstrip,
+                    "id": id, "content": content, "single_word": word, "lstrip": lstrip, "rstrip": rstrip,
                     "normalized": normalized, "special": special,
                 })
             })
@@ -220,12 +243,12 @@ mod tests {
             // Of tokens that the normalization makes equal, theirs takes any.
             added in prop::collection::btree_map(
                 prop::sample::select(vec!["[SEP]", "[MASK]", "[MASK] a", "B", "ba", " a", "É", "NEW"]),
-                any::<[bool; 4]>(),
+                any::<[bool; 5]>(),
                 0..5,
             ),
-            texts in prop::collection::vec("([abABéÉ \\t\u{a0}]|\\[SEP\\]|\\[MASK\\]| +|new|New){0,12}", 1..6),
+            texts in prop::collection::vec("([abABéÉ \\t\u{a0}]|\\[SEP\\]|\\[MASK\\]| +|new|New|_|1|\\u{301}|\\u{200d}|-){0,12}", 1..6),
         ) {
-            let added: Vec<(&str, [bool; 4])> = added.into_iter().collect();
+            let added: Vec<(&str, [bool; 5])> = added.into_iter().collect();
             let bytes = file(&added).to_string().into_bytes();
             let theirs = tokenizers::Tokenizer::from_bytes(&bytes);
             let ours = Assembly::read(&bytes, "tokenizer.json")
