@@ -28,6 +28,12 @@ const PASSED = 4;
 /** The most blocks of one answer: Firefox (seen in 153) takes in a whole answer at once, however slowly it is read. */
 const WINDOW = 64;
 
+/**
+ * The blocks of the first answer after a jump, which double with every answer that was read to its end: of a file that is
+ * read here and there, such as a training checkpoint, little more is sent than is read.
+ */
+const FIRST = 4;
+
 /** Milliseconds between two progress reports; a file arrives in thousands of pieces. */
 const REPORT_EVERY = 50;
 
@@ -59,6 +65,8 @@ class HttpFile {
   #next = 0;
   /** The number of the block after the last one that had its own request. */
   #aside = -1;
+  /** How many blocks the next request of `#main` is for. */
+  #ahead = FIRST;
   /** Blocks by number, the one used last at the end. @type {Map<number, Uint8Array>} */
   #kept = new Map();
   /** In the place of all these, once the file had to be fetched whole. @type {SourceFile | null} */
@@ -163,8 +171,9 @@ class HttpFile {
       this.#aside = last + 1;
     } else {
       if (!near || start >= this.#main.end) {
+        this.#ahead = near ? Math.min(2 * this.#ahead, WINDOW) : FIRST;
         this.#main.close();
-        const main = await this.#connect(start, this.#bounds(index + WINDOW - 1)[1]);
+        const main = await this.#connect(start, this.#bounds(index + this.#ahead - 1)[1]);
         if (!main) return undefined;
         this.#main = main;
         this.#next = index;

@@ -20,8 +20,8 @@ use crate::model::Pooling;
 use crate::model::head::{Function, HeadInput};
 use crate::task::convert::{self, Conversion};
 use crate::task::{
-    ClassifyOptions, EmbedOptions, Embeddings, HeadOptions, HeadSource, LoadOptions, RankOptions, Score,
-    Similarity, Specter, TOKEN_BUDGET, Task,
+    ClassifyOptions, Embeddings, HeadOptions, HeadSource, LoadOptions, RankOptions, Score, Similarity,
+    Specter, TOKEN_BUDGET, Task,
 };
 use crate::text::Template;
 use crate::weights::Format;
