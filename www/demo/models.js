@@ -81,7 +81,7 @@ export const MODELS = [
   fromHub('specter2-2023', 'SPECTER2 of 2023', '440 MB'),
   fromHub('specter', 'SPECTER', '440 MB'),
   fromHub('scincl', 'SciNCL', '440 MB'),
-  fromHub('scimult', 'SciMult', '550 MB', 'link-prediction'),
+  fromHub('scimult', 'SciMult', '740 MB', 'link-prediction'),
   fromHub('semcse', 'SemCSE', '740 MB'),
   fromHub('semcse-cosine', 'SemCSE for cosines', '740 MB'),
   fromHub('scibert', 'SciBERT', '440 MB'),
