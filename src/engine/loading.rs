@@ -9,6 +9,7 @@ use super::{Backend, MatrixShape, PositionWeights, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
+use crate::model::deberta::RelativeAttention;
 use crate::model::head::{HeadConfig, HeadWeights, LayerWeights, unless_refused};
 use crate::model::network::{Extent, Inventory};
 use crate::model::{
@@ -103,8 +104,11 @@ impl<B: Backend> Encoder<B> {
     /// layers of nothing, the last of which may differ from the others, so that they are compiled.
     pub async fn prepare(backend: B, config: &Config, format: Format, output: Output) -> Result<B> {
         let mut backend = backend;
-        let small =
+        let mut small =
             Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
+        if let Some(relative) = &mut small.relative {
+            *relative = RelativeAttention { span: 1, buckets: None, ..*relative };
+        }
         let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
         let (_, inventory) = network::describe(config, &extent)?;
         backend.prepare(&shapes(&inventory.matrices, format)).await?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::config::Architecture;
 use super::{Activation, Config, LayerNorm};
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_json};
@@ -243,6 +244,12 @@ impl AdapterConfig {
         }
         if let Some(model_type) = file.model_type.as_deref().filter(|&model_type| model_type != "bert") {
             return Err(refuse(format!("it was trained on a {model_type} model, not on BERT")));
+        }
+        if let Some(base) = base.filter(|base| base.architecture != Architecture::Bert) {
+            return Err(refuse(format!(
+                "it was trained on BERT, and this model is a {} encoder; load it over the model that it was trained on",
+                base.architecture.name()
+            )));
         }
         if let (Some(trained_on), Some(base)) = (file.hidden_size, base)
             && trained_on != base.hidden_size

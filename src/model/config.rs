@@ -87,7 +87,7 @@ struct ConfigFile {
     add_cross_attention: Option<bool>,
     id2label: Option<serde_json::Value>,
     problem_type: Option<String>,
-    experts: Option<Vec<String>>,
+    experts: Option<serde_json::Value>,
 }
 
 /// The widest head that the attention kernel keeps in registers.
@@ -134,7 +134,7 @@ impl Config {
                 .as_ref()
                 .map_or(Ok(Activation::Tanh), DebertaFile::pooler_activation)?,
             classifier: file.classifier().map_err(|problem| Error::corrupt(&name, problem))?,
-            experts: file.experts.clone(),
+            experts: file.experts(),
         };
         config.check_sizes()?;
         deberta.map_or(Ok(()), |file| file.check_sizes(&config))?;
@@ -188,6 +188,12 @@ impl Config {
 }
 
 impl ConfigFile {
+    /// The names of sets of experts. Others mean something else by this key.
+    fn experts(&self) -> Option<Vec<String>> {
+        let names = self.experts.as_ref()?.as_array()?.iter();
+        names.map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+
     fn classifier(&self) -> Result<Option<Classifier>, String> {
         let architecture = self.architectures.as_ref().and_then(|names| names.first());
         let classifiers = ["BertForSequenceClassification", "DebertaV2ForSequenceClassification"];

@@ -69,7 +69,9 @@ impl RelativeAttention {
         let middle_value = middle as f32;
         let ratio = logarithm(distance.abs() as f32 / middle_value)
             / logarithm(((self.longest as f64 - 1.0) / f64::from(middle_value)) as f32);
-        let bucket = libm::ceilf(ratio * (middle - 1) as f32) as i64 + middle;
+        // What is beyond the table is cut off anyway.
+        let steps = libm::ceilf(ratio * (middle - 1) as f32).min(2.0 * self.span as f32);
+        let bucket = steps as i64 + middle;
         bucket * distance.signum()
     }
 }
@@ -163,7 +165,7 @@ impl DebertaFile {
         };
         // Kernels take it that the rows of neighbouring distances are near each other.
         let rows = relative.rows(positions.min(MAX_POSITIONS));
-        if buckets.is_some_and(|buckets| buckets < 4)
+        if buckets.is_some_and(|buckets| buckets < 4 || longest < buckets / 2 + 2)
             || rows.iter().zip(rows.iter().skip(1)).any(|(row, next)| !(*row..=row + MAX_STEP).contains(next))
         {
             return Err(Error::unsupported(format!(
@@ -298,6 +300,14 @@ mod tests {
         // Of transformers 4.57: make_log_bucket_position(d, 256, 512) + 256, clamped.
         for (distance, expected) in [(129, 385), (130, 386), (300, 463), (-300, 49), (510, 511), (511, 511)] {
             assert_eq!(row(distance), Some(expected), "{distance}");
+        }
+    }
+
+    #[test]
+    fn a_logarithm_of_nothing_ends_at_the_table() {
+        for longest in [128, 129, 130] {
+            let relative = RelativeAttention { longest, ..relative(Some(256)) };
+            assert!(relative.rows(512).iter().all(|&row| row < 512), "{longest}");
         }
     }
 

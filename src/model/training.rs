@@ -18,8 +18,10 @@ pub fn pooling<F: File>(checkpoint: &Checkpoint<F>) -> Result<Option<PoolingDefa
         ("use_infer_expert", "which experts a text meets is found by a network"),
         ("factor_rep", "vectors have several parts"),
         ("projection_dim", "vectors are projected to another width"),
+        ("q_rep_method", "vectors are made of other rows than one"),
     ] {
-        if is_set(name) {
+        let is_usual = matches!(checkpoint.parameter(name), Some(Parameter::Text(text)) if text == "cls");
+        if is_set(name) && !is_usual {
             return Err(Error::unsupported(format!(
                 "{} was trained with {name}: {meaning}, which this version does not run",
                 checkpoint.name()

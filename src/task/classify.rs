@@ -1,7 +1,7 @@
 //! Papers in, labels with scores out.
 //!
-//! A head is a few dense layers behind a document's vector. A set of labels that are ranked by their meaning is one, too:
-//! its only layer has the labels' own vectors for rows, so that its logits are inner products.
+//! A head is a few dense layers behind a document's vector. A set of labels that are ranked by their meaning is one, too,
+//! where they are compared by inner products: its only layer has the labels' own vectors for rows.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,8 @@ pub struct LoadedHead<B: Backend> {
 /// A set of labels that are ranked by their vectors.
 pub(super) struct LabelSet<B: Backend> {
     vectors: LabelVectors<B>,
-    way: Way,
+    pooling: Pooling,
+    normalize: bool,
 }
 
 enum LabelVectors<B: Backend> {
@@ -149,18 +150,11 @@ impl<B: Backend> Specter<B> {
         let mut head = match source {
             HeadSource::Folder(folder) => {
                 let small = files::of_a_part(folder).await?;
-                let mut head =
-                    self.read_head(name, folder, &small).await?.ok_or_else(|| Error::FileMissing {
-                        folder: folder.name().to_owned(),
-                        file: HeadConfig::FILE.to_owned(),
-                        hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
-                    })?;
-                let own = head.way;
-                head.way = match way {
-                    Some(way) => Way { adapter: way.adapter, experts: way.experts, ..own },
-                    None => own,
-                };
-                head
+                self.read_head(name, folder, &small, way).await?.ok_or_else(|| Error::FileMissing {
+                    folder: folder.name().to_owned(),
+                    file: HeadConfig::FILE.to_owned(),
+                    hint: format!("A head's folder holds it and {}.", HeadConfig::WEIGHTS),
+                })?
             }
             HeadSource::Json(json) => {
                 let saved = SavedHead::from_json(json, name, self.config().hidden_size)?;
@@ -262,13 +256,7 @@ impl<B: Backend> Specter<B> {
                 self.name()
             )));
         }
-        let way = Way {
-            adapter: None,
-            experts: None,
-            template: self.template().clone(),
-            pooling: input.pooling()?,
-            normalize: input.normalize,
-        };
+        let pooling = input.pooling()?;
         let vectors = match similarity {
             Similarity::Euclidean => LabelVectors::OnHost(vectors),
             Similarity::Product => {
@@ -280,11 +268,11 @@ impl<B: Backend> Specter<B> {
                 };
                 let weights = HeadWeights { pooler: false, layers: vec![layer] };
                 let network = self.encoder.load_head("labels", &weights).await?;
-                let function = Function::None;
-                LabelVectors::OnDevice(LoadedHead { network, labels, function, way: way.clone() })
+                let (function, way) = (Function::None, self.plain_way(None));
+                LabelVectors::OnDevice(LoadedHead { network, labels, function, way })
             }
         };
-        self.label_sets.insert(number, LabelSet { vectors, way });
+        self.label_sets.insert(number, LabelSet { vectors, pooling, normalize: input.normalize });
         Ok(())
     }
 
@@ -305,12 +293,15 @@ impl<B: Backend> Specter<B> {
         let way = self.way(options.task.as_deref(), options.adapter.as_deref())?;
         let hidden = self.config().hidden_size;
         let Parts { pipeline, label_sets, .. } = self.parts();
-        let Some(LabelSet { vectors, way: of_labels }) = label_sets.get(&number) else {
+        let Some(LabelSet { vectors, pooling, normalize }) = label_sets.get(&number) else {
             return Err(Error::internal(format!("there is no set of labels {number}")));
         };
         let way = Way {
-            pooling: options.pooling.unwrap_or(of_labels.pooling),
-            normalize: options.normalize.unwrap_or(of_labels.normalize),
+            pooling: options.pooling.unwrap_or(match options.task {
+                Some(_) => way.pooling,
+                None => *pooling,
+            }),
+            normalize: options.normalize.unwrap_or(*normalize),
             ..way
         };
         match vectors {
@@ -422,7 +413,7 @@ impl<B: Backend> Specter<B> {
         function: Option<Function>,
     ) -> Result<()> {
         let network = self.encoder.load_head(OWN_HEAD, weights).await?;
-        let way = self.way_of_files()?;
+        let way = self.way_of_files(OWN_HEAD, None)?;
         let mut head = LoadedHead::new(network, described, way);
         head.function = function.unwrap_or(head.function);
         self.heads.insert(OWN_HEAD.to_owned(), head);
@@ -435,6 +426,7 @@ impl<B: Backend> Specter<B> {
         name: &str,
         folder: &impl Folder,
         small: &MemoryFolder,
+        asked: Option<Way>,
     ) -> Result<Option<LoadedHead<B>>> {
         let hidden = self.config().hidden_size;
         let Some(described) = HeadConfig::from_folder(small, name, Some(hidden)).await? else {
@@ -442,14 +434,21 @@ impl<B: Backend> Specter<B> {
         };
         let checkpoint = open_head(folder).await?;
         let weights = described.read(&checkpoint).await?;
+        let way = self.way_of_files(name, asked)?;
         let network = self.encoder.load_head(name, &weights).await?;
-        let way = self.way_of_files()?;
         Ok(Some(LoadedHead::new(network, described, way)))
     }
 
     /// How a head of published files has its vectors made: it reads the vector of `[CLS]` as it is.
-    fn way_of_files(&self) -> Result<Way> {
-        Ok(Way { pooling: Pooling::Cls, normalize: false, ..self.any_way()? })
+    fn way_of_files(&self, head: &str, asked: Option<Way>) -> Result<Way> {
+        let way = match asked {
+            Some(way) => way,
+            None => self.way(None, None).map_err(|error| match error {
+                Error::InvalidOption { problem } => Error::UnsupportedHead { head: head.to_owned(), problem },
+                other => other,
+            })?,
+        };
+        Ok(Way { pooling: Pooling::Cls, normalize: false, ..way })
     }
 
     /// Puts a saved head on the device, for the way that the caller names, else for the one that it names itself.

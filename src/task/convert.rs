@@ -17,7 +17,7 @@ use crate::folder::{File, Folder, MemoryFolder, Sink, read_file, read_json, writ
 use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, files, training};
-use crate::task::way::names_of_experts;
+use crate::task::way::known_experts;
 use crate::text::Tokenizer;
 use crate::weights::checkpoint::scales_key;
 use crate::weights::format::{Format, GROUP};
@@ -74,7 +74,7 @@ impl<P: Folder> Conversion<'_, P> {
         Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
         let checkpoint = open_model(folder, self.weights).await?;
         let Needed { extent, tensors: needed, .. } = Needed::of(&config, &checkpoint)?;
-        let experts = names_of_experts(config.experts.as_deref(), extent.experts)?;
+        let experts = known_experts(config.experts.as_deref(), extent.experts)?;
 
         let mut small = small;
         if let Some(said) = training::pooling(&checkpoint)? {

@@ -11,7 +11,7 @@ use crate::model::config::Architecture;
 use crate::model::head::{HeadConfig, unless_refused};
 use crate::model::pooling::PoolingDefaults;
 use crate::model::{AdapterConfig, Config, adapter, training};
-use crate::task::way::names_of_experts;
+use crate::task::way::known_experts;
 use crate::text::Tokenizer;
 use crate::weights::{Format, TensorSpec};
 
@@ -33,6 +33,7 @@ pub struct ModelDescription {
     pooling: PoolingDefaults,
     head: Option<Result<HeadConfig, String>>,
     tasks: Vec<String>,
+    experts: usize,
     max_length: usize,
     parameters: usize,
     tensors: Vec<TensorSpec>,
@@ -68,7 +69,7 @@ async fn inspect_model(folder: &impl Folder, weights: Option<&str>) -> Result<Mo
     let checkpoint = open_model(folder, weights).await?;
     let pooling = training::pooling(&checkpoint)?.unwrap_or(pooling);
     let Needed { head, tensors: needed, extent } = Needed::of(&config, &checkpoint)?;
-    let tasks = names_of_experts(config.experts.as_deref(), extent.experts)?;
+    let tasks = known_experts(config.experts.as_deref(), extent.experts)?;
     let ignored = checkpoint
         .tensors()
         .filter(|name| !needed.iter().any(|spec| spec.name == name.trim_end_matches(".scales")))
@@ -82,6 +83,7 @@ async fn inspect_model(folder: &impl Folder, weights: Option<&str>) -> Result<Mo
         pooling,
         head: sentence(head),
         tasks,
+        experts: extent.experts,
         ignored,
     })
 }
@@ -158,6 +160,13 @@ impl fmt::Display for ModelDescription {
         writeln!(f, "  vocabulary {}, up to {} tokens a document", config.vocabulary_size, self.max_length)?;
         let normalized = if self.pooling.normalize { ", scaled to length 1" } else { "" };
         writeln!(f, "  pooling {}{normalized}", self.pooling.pooling.name())?;
+        if self.experts > 0 && self.tasks.is_empty() {
+            writeln!(
+                f,
+                "  {} sets of experts without names, so that tasks are named when it is loaded",
+                self.experts
+            )?;
+        }
         if !self.tasks.is_empty() {
             writeln!(f, "  tasks, each with experts of its own: {}", self.tasks.join(", "))?;
         }

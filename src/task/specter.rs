@@ -150,7 +150,10 @@ impl<B: Backend> Specter<B> {
         };
         match head {
             Some(Ok((described, weights))) => {
-                specter.add_own_head(described, &weights, options.function).await?;
+                let added = specter.add_own_head(described, &weights, options.function).await;
+                if let Err(refusal) = unless_refused(added)? {
+                    specter.refused_heads.insert(OWN_HEAD.to_owned(), refusal);
+                }
             }
             Some(Err(refusal)) => drop(specter.refused_heads.insert(OWN_HEAD.to_owned(), refusal)),
             None => {}
@@ -166,20 +169,24 @@ impl<B: Backend> Specter<B> {
             return Ok(());
         }
         let probes = ROUNDING_PROBES.map(|text| Document::Text(text.to_owned()));
-        let way = self.any_way()?;
-        let exact = self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await?;
-        self.encoder.backend.allow_rounding(true);
-        let rounded = match self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await {
-            Ok(rounded) => rounded,
-            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-            Err(_) => {
-                self.encoder.backend.allow_rounding(false);
-                return Ok(());
-            }
-        };
         let width = self.encoder.config.hidden_size;
-        let cosines = exact.data.chunks(width).zip(rounded.data.chunks(width)).map(|(x, y)| cosine(x, y));
-        let worst = cosines.fold(1.0, f32::min);
+        let mut worst: f32 = 1.0;
+        for experts in 0..self.encoder.extent.experts.max(1) {
+            let way = self.plain_way(Some(experts));
+            self.encoder.backend.allow_rounding(false);
+            let exact = self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await?;
+            self.encoder.backend.allow_rounding(true);
+            let rounded = match self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await {
+                Ok(rounded) => rounded,
+                Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+                Err(_) => {
+                    self.encoder.backend.allow_rounding(false);
+                    return Ok(());
+                }
+            };
+            let cosines = exact.data.chunks(width).zip(rounded.data.chunks(width)).map(|(x, y)| cosine(x, y));
+            worst = cosines.fold(worst, f32::min);
+        }
         self.encoder.backend.allow_rounding(worst >= LEAST_COSINE);
         Ok(())
     }
@@ -195,7 +202,7 @@ impl<B: Backend> Specter<B> {
     ) -> Result<()> {
         let small = files::of_a_part(folder).await?;
         let adapter = self.encoder.load_adapter(folder, &small, name, on_layer).await?;
-        let head = unless_refused(self.read_head(name, folder, &small).await)?;
+        let head = unless_refused(self.read_head(name, folder, &small, None).await)?;
         self.unload_adapter(name).ok();
         self.adapters.insert(name.to_owned(), adapter);
         match head {
@@ -224,7 +231,7 @@ impl<B: Backend> Specter<B> {
     /// Runs one short document, so that all is compiled, and what the device refuses is known, before the first real one
     /// comes.
     pub async fn warm_up(&mut self) -> Result<()> {
-        let way = self.any_way()?;
+        let way = self.plain_way(None);
         let nothing = [Document::Text(String::new())];
         self.embed_by(&way, &nothing, usize::MAX, |_, _| Ok(())).await.map(drop)
     }
@@ -392,7 +399,15 @@ fn all_tasks(
     })?;
     let own = names.into_iter().enumerate();
     let own = own.map(|(number, name)| (name, Task { experts: Some(number), ..Task::default() }));
-    Ok(own.chain(given).collect())
+    let mut tasks: BTreeMap<String, Task> = own.collect();
+    for (name, task) in given {
+        // One that says nothing of where it goes goes where the one of its name went.
+        let goes_on =
+            if task.adapter.is_none() { tasks.get(&name).and_then(|task| task.experts) } else { None };
+        let experts = task.experts.or(goes_on);
+        tasks.insert(name, Task { experts, ..task });
+    }
+    Ok(tasks)
 }
 
 /// The cosine of the angle between two vectors; 0 where one is nothing.

@@ -45,6 +45,17 @@ const THREE_EXPERTS: [&str; 3] = ["search", "link-prediction", "classification"]
 /// The names of a model's sets of experts, as its `config.json` says them.
 pub fn names_of_experts(said: Option<&[String]>, experts: usize) -> Result<Vec<String>> {
     match said {
+        Some(names)
+            if names
+                .iter()
+                .enumerate()
+                .any(|(at, name)| name.is_empty() || names.iter().take(at).any(|other| other == name)) =>
+        {
+            Err(Error::unsupported(format!(
+                "config.json names its sets of experts {}, of which two are equal or one is empty",
+                names.join(", ")
+            )))
+        }
         Some(names) if names.len() == experts => Ok(names.to_vec()),
         Some(names) => Err(Error::unsupported(format!(
             "config.json names {} sets of experts ({}), and the weights have {experts}",
@@ -58,6 +69,12 @@ pub fn names_of_experts(said: Option<&[String]>, experts: usize) -> Result<Vec<S
              \"experts\": [\"search\", …]"
         ))),
     }
+}
+
+/// The names of a model's sets of experts as far as there are any: whoever loads it can give them others.
+pub fn known_experts(said: Option<&[String]>, experts: usize) -> Result<Vec<String>> {
+    let names = names_of_experts(said, experts);
+    if said.is_none() { Ok(names.unwrap_or_default()) } else { names }
 }
 
 impl<B: Backend> Specter<B> {
@@ -86,19 +103,25 @@ impl<B: Backend> Specter<B> {
                 names.join(", ")
             ));
         }
+        let plain = self.plain_way(task.experts);
         Ok(Way {
             adapter: task.adapter,
-            experts: task.experts,
-            template: task.template.unwrap_or_else(|| self.template().clone()),
-            pooling: task.pooling.unwrap_or(self.defaults().pooling),
-            normalize: task.normalize.unwrap_or(self.defaults().normalize),
+            template: task.template.unwrap_or(plain.template),
+            pooling: task.pooling.unwrap_or(plain.pooling),
+            normalize: task.normalize.unwrap_or(plain.normalize),
+            ..plain
         })
     }
 
-    /// Some way, for trying the model.
-    pub(super) fn any_way(&self) -> Result<Way> {
-        let task = self.tasks().find(|(_, task)| task.experts.is_some() && task.adapter.is_none());
-        self.way(task.map(|(name, _)| name), None)
+    /// The way that the model says itself, by some experts, where it has any.
+    pub(super) fn plain_way(&self, experts: Option<usize>) -> Way {
+        Way {
+            adapter: None,
+            experts,
+            template: self.template().clone(),
+            pooling: self.defaults().pooling,
+            normalize: self.defaults().normalize,
+        }
     }
 
     /// Whether the model, or a task, makes texts of papers so.

@@ -4,6 +4,8 @@
 //! It gives the ids of `tokenizers::TokenizerImpl`, whose parts it calls. That finds spaces and letters around added
 //! tokens by regular expressions, which would be 120 KB gzipped of the module.
 
+use std::collections::HashMap;
+
 use daachorse::{DoubleArrayAhoCorasick, DoubleArrayAhoCorasickBuilder, MatchKind};
 use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::{
@@ -96,18 +98,21 @@ impl Tokenization {
     }
 }
 
-/// Added tokens with their ids: those of the vocabulary, and the next free ones. Of two with the same id the later one counts.
+/// Added tokens with their ids: those of the vocabulary, and the next free ones. Of equal ones the last counts.
 fn numbered(tokens: Vec<AddedToken>, vocabulary: &Vocabulary) -> Vec<(AddedToken, u32)> {
     let mut numbered: Vec<(AddedToken, u32)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut next = vocabulary.size() as u32;
     for token in tokens.into_iter().filter(|token| !token.content.is_empty()) {
-        let same = numbered.iter().position(|(other, _)| other.content == token.content);
-        let known = same.and_then(|at| numbered.get(at)).map(|&(_, id)| id);
-        let id = known.or_else(|| vocabulary.id(&token.content)).unwrap_or_else(|| {
+        if let Some((known, _)) = places.get(&token.content).and_then(|&at| numbered.get_mut(at)) {
+            *known = token;
+            continue;
+        }
+        let id = vocabulary.id(&token.content).unwrap_or_else(|| {
             next += 1;
             next - 1
         });
-        numbered.retain(|&(_, other)| other != id);
+        places.insert(token.content.clone(), numbered.len());
         numbered.push((token, id));
     }
     numbered

@@ -293,6 +293,19 @@ fn a_pickled_model_gives_the_vectors_of_its_safetensors() {
     });
 }
 
+/// An adapter of BERT that has the width and the depth that are here.
+#[test]
+fn an_adapter_of_another_architecture_is_refused() {
+    let adapter = directory("tests/fixtures/tiny-bert/adapters/activation_relu");
+    pollster::block_on(async {
+        let folder = Weights::read().with("weights", "cases/three_layers_conv_gelu");
+        let mut specter = load(&folder, Format::F32, Reference::new()).await;
+        let refused = specter.load_adapter("bert", &adapter, || Ok(())).await.expect_err("it is BERT's");
+        assert_eq!(refused.code(), "unsupported-adapter");
+        assert!(refused.to_string().contains("deberta-v2"), "{refused}");
+    });
+}
+
 async fn converted(folder: &impl Folder, format: Format) -> MemoryFolder {
     let mut converted = MemoryFolder::new("converted", []);
     let conversion = Conversion::new(format);

@@ -11,12 +11,12 @@ use specter_web::engine::reference::Reference;
 use specter_web::folder::{Folder, MemoryFolder};
 use specter_web::task::convert::Conversion;
 use specter_web::task::inspect::inspect;
-use specter_web::task::{EmbedOptions, LoadOptions, Specter, Task};
-use specter_web::text::Document;
+use specter_web::task::{ClassifyOptions, EmbedOptions, HeadOptions, HeadSource, LoadOptions, Specter, Task};
+use specter_web::text::{Document, Template};
 use specter_web::weights::Format;
 
 use crate::devices::on_every_device;
-use crate::fixtures::{Paper, largest_difference, path, read};
+use crate::fixtures::{Paper, directory, largest_difference, path, read};
 
 const FOLDER: &str = "tests/fixtures/scimult";
 const HIDDEN: usize = 32;
@@ -178,6 +178,46 @@ fn tasks_can_be_called_otherwise() {
         let found = vectors(&mut specter, &documents, "labels").await;
         let expected = goldens.cases["published"]["classification"].concat();
         assert!(largest_difference(&found, &expected) < 1e-4);
+    });
+}
+
+/// A head of published files says nothing of experts.
+#[test]
+fn a_head_on_a_model_with_experts_asks_for_a_task() {
+    let head = directory("tests/fixtures/heads/adapters/alone");
+    pollster::block_on(async {
+        let (_, documents) = goldens();
+        let mut specter = load("published", Reference::new()).await;
+        let load_head = async |specter: &mut Specter<Reference>, task: Option<&str>| {
+            let options = HeadOptions { task: task.map(str::to_owned), ..HeadOptions::default() };
+            specter.load_head("mine", HeadSource::Folder(&head), options).await
+        };
+        let refused = load_head(&mut specter, None).await.expect_err("no task is given");
+        assert_eq!(refused.code(), "unsupported-head");
+        assert!(refused.to_string().contains("link-prediction"), "{refused}");
+        let mut scores = Vec::new();
+        for task in TASKS {
+            load_head(&mut specter, Some(task)).await.expect("the task is known");
+            let options = ClassifyOptions { head: Some("mine".to_owned()), ..ClassifyOptions::default() };
+            let found = specter.classify(&documents, &options, |_, _| Ok(())).await.expect("it classifies");
+            scores.push(format!("{found:?}"));
+        }
+        assert!(scores[0] != scores[1] && scores[1] != scores[2] && scores[0] != scores[2]);
+    });
+}
+
+/// A task that says how papers become texts goes where the model's task of its name went.
+#[test]
+fn a_task_that_is_changed_keeps_its_experts() {
+    pollster::block_on(async {
+        let (folder, weights) = case("published");
+        let title = Template::new("{title}").expect("it is a template");
+        let changed = Task { template: Some(title.clone()), ..Task::default() };
+        let options =
+            LoadOptions { tasks: BTreeMap::from([("search".to_owned(), changed)]), ..options(weights) };
+        let specter = Specter::load(&folder, options, Reference::new(), |_, _| Ok(())).await;
+        let way = specter.and_then(|specter| specter.way(Some("search"), None)).expect("it has experts");
+        assert_eq!((way.experts, way.template), (Some(0), title));
     });
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use clap::Args;
@@ -51,13 +52,23 @@ pub(crate) struct Model {
     pub(crate) preset: Option<Preset>,
 }
 
-/// A place that answers from another one what it does not have itself, but for weights.
+/// A place that answers from another one what it does not have itself, but for weights and its card. What belongs together
+/// is read from one of the two: a tokenizer, and how a model is configured and pooled.
 #[derive(Debug)]
 pub(crate) struct Completed {
     own: Source,
     base: Option<Source>,
     weights: Option<String>,
+    has_config: OnceLock<bool>,
+    has_tokenizer: OnceLock<bool>,
 }
+
+/// The files of a tokenizer, of which one is enough, and what may stand beside it.
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "vocab.txt", "spm.model"];
+const BESIDE_TOKENIZER: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
+/// With the `config.json` of each module, these say how a model that is configured elsewhere was used there.
+const POOLING: [&str; 2] = ["modules.json", "sentence_bert_config.json"];
 
 /// A place that holds a model or an adapter.
 #[derive(Debug)]
@@ -152,7 +163,9 @@ impl Model {
             (None, None) => None,
         };
         let base = base.map(|(name, revision)| Source::beside(&own, name, revision, remote)).transpose()?;
-        Ok(Self { folder: Completed { own, base, weights: weights.clone() }, weights, preset })
+        let (has_config, has_tokenizer) = (OnceLock::new(), OnceLock::new());
+        let folder = Completed { own, base, weights: weights.clone(), has_config, has_tokenizer };
+        Ok(Self { folder, weights, preset })
     }
 
     /// The place of an adapter: one that the model's preset knows by this name, or any other.
@@ -236,6 +249,34 @@ impl Folder for Source {
     }
 }
 
+impl Completed {
+    /// Whether a file that this place does not have may be the other one's.
+    async fn may_be_behind(&self, file: &str) -> Result<bool> {
+        if [WEIGHTS, PICKLED_WEIGHTS, "README.md"].contains(&file) || self.weights.as_deref() == Some(file) {
+            return Ok(false);
+        }
+        if TOKENIZERS.contains(&file) || BESIDE_TOKENIZER.contains(&file) {
+            return Ok(!self.has_one_of(&TOKENIZERS, &self.has_tokenizer).await?);
+        }
+        if POOLING.contains(&file) || file.ends_with("/config.json") {
+            return Ok(!self.has_one_of(&["config.json"], &self.has_config).await?);
+        }
+        Ok(true)
+    }
+
+    /// Whether this place itself has one of these files, which is looked up once.
+    async fn has_one_of(&self, files: &[&str], known: &OnceLock<bool>) -> Result<bool> {
+        if let Some(&known) = known.get() {
+            return Ok(known);
+        }
+        let mut found = false;
+        for file in files {
+            found = found || self.own.open(file).await?.is_some();
+        }
+        Ok(*known.get_or_init(|| found))
+    }
+}
+
 impl Folder for Completed {
     type File = SourceFile;
 
@@ -244,9 +285,12 @@ impl Folder for Completed {
     }
 
     async fn open(&self, file: &str) -> Result<Option<SourceFile>> {
-        let is_weights = [WEIGHTS, PICKLED_WEIGHTS].contains(&file) || self.weights.as_deref() == Some(file);
-        match (self.own.open(file).await?, &self.base) {
-            (None, Some(base)) if !is_weights => base.open(file).await,
+        let own = self.own.open(file).await?;
+        if file == "config.json" {
+            self.has_config.get_or_init(|| own.is_some());
+        }
+        match (own, &self.base) {
+            (None, Some(base)) if self.may_be_behind(file).await? => base.open(file).await,
             (own, _) => Ok(own),
         }
     }

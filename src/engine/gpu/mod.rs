@@ -489,6 +489,7 @@ impl Backend for Gpu {
     fn positions(&mut self, weights: &PositionWeights) -> Result<Positions> {
         let &PositionWeights { hidden, head_size, ref rows, ref keys, ref queries, scale } = weights;
         self.device.watch();
+        self.device.check_size("relative positions", 4 * (keys.len() + queries.len()) as u64)?;
         let beyond = |end: Option<&u32>| vec![end.copied().unwrap_or(0); BEYOND];
         let rows = [beyond(rows.first()), rows.clone(), beyond(rows.last())].concat();
         let mut projections = Vec::with_capacity(keys.len() + queries.len());
