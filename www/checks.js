@@ -5,6 +5,7 @@
  */
 
 import { SpecterError } from './errors.js';
+import { SIMILARITIES } from './labels.js';
 
 /** @import { FitTargets } from './protocol.js' */
 /** @import { Paper, Task } from './types.js' */
@@ -99,7 +100,7 @@ export function checkTasks(tasks) {
     checkTemplate(template);
     checkChoice(`${where}.pooling`, pooling, ['cls', 'mean']);
     checkKind(`${where}.normalize`, normalize, 'boolean');
-    checkChoice(`${where}.similarity`, similarity, ['euclidean', 'cosine', 'dot']);
+    checkChoice(`${where}.similarity`, similarity, SIMILARITIES);
   }
   return /** @type {Record<string, Task>} */ (tasks);
 }

@@ -253,22 +253,60 @@ function filesPlace(list, weights) {
 export function openFolder(place, context) {
   const closing = new AbortController();
   const signal = AbortSignal.any([context.signal, closing.signal]);
-  /** @type {(SourceFile | null)[]} */
-  const opened = [];
+  const { behind, name, integrity = {} } = place;
+  /** @type {Set<SourceFile>} */
+  const opened = new Set();
+  const openAt = async (/** @type {Place} */ at, /** @type {string} */ file) => {
+    const source = await openFile(at, file, { ...context, signal, integrity });
+    if (source) opened.add(source);
+    return source;
+  };
+  /** What says whose the other files are, each asked for once. @type {Map<string, Promise<SourceFile | null>>} */
+  const telling = new Map();
+  const openOwn = (/** @type {string} */ file) => {
+    if (!behind || !TELLING.includes(file)) return openAt(place, file);
+    const known = telling.get(file) ?? openAt(place, file);
+    telling.set(file, known);
+    return known;
+  };
+  const hasOneOf = async (/** @type {string[]} */ files) => {
+    for (const file of files) if (await openOwn(file)) return true;
+    return false;
+  };
+  /** Whether a file that this folder does not have may be the other one's. */
+  const mayBeBehind = async (/** @type {string} */ file) => {
+    if (file === place.weights || NEVER_BEHIND.includes(file)) return false;
+    if (TOKENIZERS.includes(file) || BESIDE_TOKENIZER.includes(file)) return !(await hasOneOf(TOKENIZERS));
+    if (POOLING.includes(file) || file.endsWith('/config.json')) return !(await hasOneOf(['config.json']));
+    return true;
+  };
   return {
-    name: place.name,
+    name,
     ...(place.weights !== undefined && { weights: place.weights }),
     async open(file) {
-      const source = await openFile(place, file, { ...context, signal });
-      opened.push(source);
-      return source;
+      const source = (await openOwn(file)) ?? (behind && (await mayBeBehind(file)) ? await openAt(behind, file) : null);
+      if (source || !Object.hasOwn(integrity, file)) return source;
+      throw new SpecterError('model-not-found', `${name} has no ${file}, which integrity has a hash for.`, { file });
     },
     close() {
-      for (const source of opened) source?.close?.();
+      for (const source of opened) source.close?.();
       closing.abort();
     },
   };
 }
+
+/** The files of a tokenizer, of which one is enough, and what may stand beside it. All are of one folder, or of the other. */
+const TOKENIZERS = ['tokenizer.json', 'vocab.txt', 'spm.model'];
+const BESIDE_TOKENIZER = ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+
+/** With the `config.json` of each module, these say how a model that is configured elsewhere was used there. */
+const POOLING = ['modules.json', 'sentence_bert_config.json'];
+
+/** What says whose the other files are. */
+const TELLING = ['config.json', ...TOKENIZERS];
+
+/** Weights of another model are no answer, and its card tells of another. */
+const NEVER_BEHIND = [...WEIGHTS, 'README.md'];
 
 /** Bytes of a file that are hashed at a time. */
 const HASHED = 1 << 20;
@@ -278,17 +316,17 @@ const HASHED = 1 << 20;
  *
  * @param {Place} place
  * @param {string} file
- * @param {FolderContext} context
+ * @param {FolderContext & { integrity: Record<string, string> }} context
  * @returns {Promise<SourceFile | null>}
  */
-async function openFile(place, file, context) {
-  const { integrity = {}, name } = place;
+async function openFile(place, file, { integrity, ...context }) {
+  const { name } = place;
   const expected = Object.hasOwn(integrity, file) ? integrity[file] : undefined;
-  if (expected === undefined) return openAnywhere(place, file, context);
+  if (expected === undefined) return openUnchecked(place, file, context);
   const hash = new context.Sha256();
   try {
-    const source = await openAnywhere(place, file, { ...context, onBytes: (bytes) => hash.update(bytes) });
-    if (!source) throw new SpecterError('model-not-found', `${name} has no ${file}, which integrity has a hash for.`, { file });
+    const source = await openUnchecked(place, file, { ...context, onBytes: (bytes) => hash.update(bytes) });
+    if (!source) return null;
     const found = hash.hex();
     if (found === expected) return source;
     throw new SpecterError(
@@ -302,24 +340,9 @@ async function openFile(place, file, context) {
 }
 
 /**
- * A file of the folder itself, or of the one behind it. Weights of another model are no answer.
- *
  * @param {Place} place
  * @param {string} file
  * @param {FolderContext & { onBytes?: (bytes: Uint8Array) => void }} context  `onBytes` is told the whole file first
- * @returns {Promise<SourceFile | null>}
- */
-async function openAnywhere(place, file, context) {
-  const { behind, weights } = place;
-  const own = await openUnchecked(place, file, context);
-  if (own || !behind || file === weights || WEIGHTS.includes(file)) return own;
-  return openUnchecked(behind, file, context);
-}
-
-/**
- * @param {Place} place
- * @param {string} file
- * @param {FolderContext & { onBytes?: (bytes: Uint8Array) => void }} context
  * @returns {Promise<SourceFile | null>}
  */
 async function openUnchecked(place, file, context) {

@@ -29,8 +29,8 @@ const PASSED = 4;
 const WINDOW = 64;
 
 /**
- * The blocks of the first answer after a jump, which double with every answer that was read to its end: of a file that is
- * read here and there, such as a training checkpoint, little more is sent than is read.
+ * The blocks of the first answer after a jump away from one that was not read to its end, which double with every answer
+ * that is: of a file that is read here and there, such as a training checkpoint, little more is sent than is read.
  */
 const FIRST = 4;
 
@@ -66,7 +66,7 @@ class HttpFile {
   /** The number of the block after the last one that had its own request. */
   #aside = -1;
   /** How many blocks the next request of `#main` is for. */
-  #ahead = FIRST;
+  #ahead = WINDOW;
   /** Blocks by number, the one used last at the end. @type {Map<number, Uint8Array>} */
   #kept = new Map();
   /** In the place of all these, once the file had to be fetched whole. @type {SourceFile | null} */
@@ -171,7 +171,8 @@ class HttpFile {
       this.#aside = last + 1;
     } else {
       if (!near || start >= this.#main.end) {
-        this.#ahead = near ? Math.min(2 * this.#ahead, WINDOW) : FIRST;
+        if (near) this.#ahead = Math.min(2 * this.#ahead, WINDOW);
+        else if (this.#bounds(this.#next)[0] < this.#main.end) this.#ahead = FIRST;
         this.#main.close();
         const main = await this.#connect(start, this.#bounds(index + this.#ahead - 1)[1]);
         if (!main) return undefined;

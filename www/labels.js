@@ -85,7 +85,10 @@ export class LabelSet {
       const data = bytes.slice(begin + start, begin + end);
       if (dtype !== 'F32' || shape[0] !== names.length || data.length !== 4 * shape[0] * shape[1]) throw new Error('its shape');
       if (similarity !== undefined && !SIMILARITIES.includes(similarity)) throw new Error('its similarity');
-      return new LabelSet(names, new Float32Array(data.buffer), JSON.parse(input), similarity);
+      const made = JSON.parse(input);
+      // The inner product of other vectors is no cosine.
+      if (similarity === 'cosine' && !made.normalize) throw new Error('its vectors');
+      return new LabelSet(names, new Float32Array(data.buffer), made, similarity);
     } catch (cause) {
       if (cause instanceof SpecterError) throw cause;
       throw new SpecterError('corrupt-file', 'These are no labels that were saved here, or not all of them. Encode the labels again.', { cause });

@@ -12,7 +12,7 @@ import { presets } from './presets.js';
 
 /** @import { Place, PlaceOptions } from './folder.js' */
 /** @import { HeadOrigin } from './protocol.js' */
-/** @import { AdapterSource, LoadOptions, Preset, Source } from './types.js' */
+/** @import { AdapterSource, LoadOptions, Preset, Source, Task } from './types.js' */
 
 /** Where hub ids lead unless a caller says otherwise. */
 export const HUB = 'https://huggingface.co';
@@ -30,6 +30,35 @@ export function presetOf(name) {
 }
 
 /**
+ * A task that neither a preset nor the caller knows is a misspelt one, unless a model's own files may name it.
+ *
+ * @param {string} task
+ * @param {Record<string, Task>} tasks  those that are known before the model is
+ * @param {Preset | null} preset
+ * @throws {SpecterError} `unknown-task`
+ */
+export function checkKnownTask(task, tasks, preset) {
+  const ofFiles = !preset || Object.values(tasks).some(({ experts }) => experts !== undefined);
+  if (ofFiles || Object.hasOwn(tasks, task)) return;
+  const names = Object.keys(tasks).sort().join(', ');
+  throw new SpecterError('unknown-task', `The model has no task “${task}”; ${names ? `it has ${names}` : 'it has none. Leave the task out'}.`);
+}
+
+/**
+ * @param {LoadOptions['heads']} heads
+ * @param {Record<string, Task>} tasks
+ * @param {Preset | null} preset
+ * @throws {SpecterError} `unknown-task`
+ */
+export function checkHeadTasks(heads, tasks, preset) {
+  for (const from of Object.values(heads ?? {})) {
+    // What has no source in it is a source itself, whose own parts are not options.
+    const task = typeof from === 'object' && from !== null && 'source' in from ? from.task : undefined;
+    if (typeof task === 'string') checkKnownTask(task, tasks, preset);
+  }
+}
+
+/**
  * @param {Source} source
  * @param {Pick<LoadOptions, 'adapters' | 'heads' | 'base' | 'weights' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
  * @returns {{ model: Place, adapters: [name: string, place: Place][], heads: HeadOrigin[] }}
@@ -42,7 +71,8 @@ export function placesOf(source, { adapters, heads = {}, base, weights, hub = HU
   // The model's headers may hold a key, which is for its own server alone.
   const withHeaders = (/** @type {Place} */ place) =>
     (place.kind === 'http' && isSameOrigin(place, own) ? { ...place, headers: { ...headers, ...place.headers } } : place);
-  const behind = base === undefined ? preset?.base && placeOf(preset.base.id, { hub, revision: preset.base.revision }) : placeOf(base, { hub });
+  const other = presetOf(base) ?? preset?.base;
+  const behind = base === undefined || presetOf(base) ? other && placeOf(other.id, { hub, revision: other.revision }) : placeOf(base, { hub });
   const model = behind ? { ...own, behind: withHeaders(behind) } : own;
   const chosen = adapters ?? Object.fromEntries(Object.keys(preset?.adapters ?? {}).map((name) => [name, true]));
   return {

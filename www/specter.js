@@ -14,7 +14,7 @@ import {
 import { SpecterError } from './errors.js';
 import { Head, headOrigin } from './heads.js';
 import { checkLabels, LabelSet, SIMILARITIES } from './labels.js';
-import { adapterPlace, HUB, placesOf, presetOf } from './places.js';
+import { adapterPlace, checkHeadTasks, HUB, placesOf, presetOf } from './places.js';
 import { RemoteEngine } from './remote.js';
 import { importEngine } from './start.js';
 
@@ -136,7 +136,7 @@ export class Specter {
     const { dtype, device = 'auto', worker = true, maxLength, tokenBudget, threads, tuning, features, hub = HUB, cache = true } = options;
     const preset = presetOf(source);
     const { template = preset?.template, pooling = preset?.pooling, normalize = preset?.normalize } = options;
-    const { function: become = preset?.function, tasks = preset?.tasks ?? {} } = options;
+    const { function: become = preset?.function, tasks: own = {} } = options;
     const signal = options.signal ?? new AbortController().signal;
     if (signal.aborted) throw abortError(signal);
     // All that can be known to be wrong before anything is downloaded.
@@ -150,7 +150,8 @@ export class Specter {
     checkKind('normalize', normalize, 'boolean');
     checkChoice('function', become, FUNCTIONS);
     checkKind('weights', options.weights, 'string');
-    checkTasks(tasks);
+    const tasks = { ...preset?.tasks, ...checkTasks(own) };
+    checkHeadTasks(options.heads, tasks, preset);
     checkTuning(tuning);
     checkFeatures(features);
     checkCache(cache);
@@ -371,7 +372,8 @@ export class Specter {
     const { embeddings, input } = await this.#call(options, () => ({
       type: 'embed',
       papers,
-      options: { ...wayOf(task, adapter), template, normalize: similarity === 'cosine' },
+      // Cosines need vectors of length 1; for the others, the task or the model says whether theirs are.
+      options: { ...wayOf(task, adapter), template, ...(similarity === 'cosine' && { normalize: true }) },
       describes: true,
     }));
     return new LabelSet(names, /** @type {Embeddings} */ (embeddings).data, /** @type {VectorInput} */ (input), similarity);

@@ -231,10 +231,11 @@
  *   use; default those of the preset, if it is one, else none
  * @property {Record<string, HeadSource>} [heads]  heads to load with the model, by the name `classify` will use. A model
  *   that is a classifier brings one called `classifier`, and an adapter with a head one of its own name
- * @property {Record<string, Task>} [tasks]  what calls may ask for by name; default the tasks of the preset. Those of a model
- *   with experts are there besides. A task whose adapter is not loaded is known, and refused with a sentence that says so
+ * @property {Record<string, Task>} [tasks]  what calls may ask for by name, besides the tasks of the preset and those of a model
+ *   with experts; one of the same name replaces the preset's. A task whose adapter is not loaded is known, and refused with a sentence that says so
  * @property {Source} [base]        where files are read from that the model's own folder does not have, such as
- *   `config.json` and the tokenizer; never weights. Default that of the preset, else none. A hub id may name a revision
+ *   `config.json` and the tokenizer; never weights. Also the name of a preset. Default that of the preset, else none. A hub
+ *   id may name a revision
  * @property {string} [weights]     name of the file with the weights, where it is neither `model.safetensors` nor
  *   `pytorch_model.bin`; default that of the preset
  * @property {HeadFunction} [function]  what becomes of the logits of the model's own head; default that of the preset,

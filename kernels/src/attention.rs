@@ -147,7 +147,7 @@ impl Kernel for Attention {
             if let Some(positions) = &positions {
                 let scores = &mut scores[..TILE * panel_count];
                 let at = array::from_fn(|at| (tile + at).min(count - 1));
-                positions.add(s, queries, at, block, tokens, position_scores, scores);
+                positions.add(s, (queries, at), block, tokens, position_scores, scores);
             }
             let mut totals = [0.0; TILE];
             for (scores, total) in scores.chunks_exact_mut(panel_count).zip(&mut totals) {

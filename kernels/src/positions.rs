@@ -128,14 +128,13 @@ impl<'a> HeadPositions<'a> {
         }
     }
 
-    /// Adds what positions make of the scores of a tile of queries. `scores` has `width` eights for each of them; behind what
+    /// Adds what positions make of the scores of a tile of queries, which are given with the tokens that they are of. `scores` has `width` eights for each of them; behind what
     /// [`Self::of_keys`] filled, `scratch` has room for the tile's own products.
     #[inline(always)]
     pub(crate) fn add<S: Simd>(
         &self,
         s: S,
-        tile: [&[f32]; TILE],
-        at: [usize; TILE],
+        (tile, at): ([&[f32]; TILE], [usize; TILE]),
         first_of_block: usize,
         tokens: usize,
         scratch: &mut [[f32; LANES]],

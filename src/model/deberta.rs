@@ -24,6 +24,7 @@ const MAX_TAPS: usize = 15;
 
 /// How attention sees relative positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the published configuration has them")]
 pub struct RelativeAttention {
     /// Distances from `-span` to before `span` have rows of their own; what is beyond has those of the ends.
     pub span: usize,
@@ -52,27 +53,23 @@ impl RelativeAttention {
     /// `make_log_bucket_position`.
     #[must_use]
     pub fn rows(&self, length: usize) -> Vec<u32> {
-        let span = self.span as i64;
-        let reach = length.saturating_sub(1) as i64;
-        (-reach..=reach)
-            .map(|distance| (self.bucket(distance) + span).clamp(0, 2 * span - 1) as u32)
-            .collect()
+        let behind = (1..length).rev().map(|distance| self.span.saturating_sub(self.bucket(distance)));
+        let ahead = (0..length).map(|distance| (self.span + self.bucket(distance)).min(2 * self.span - 1));
+        behind.chain(ahead).map(|row| row as u32).collect()
     }
 
-    fn bucket(&self, distance: i64) -> i64 {
-        let Some(middle) = self.buckets.map(|buckets| buckets as i64 / 2) else { return distance };
-        if distance.abs() <= middle {
+    #[expect(clippy::cast_sign_loss, reason = "below zero is zero")]
+    fn bucket(&self, distance: usize) -> usize {
+        let middle = self.buckets.map_or(usize::MAX, |buckets| buckets / 2);
+        if distance <= middle {
             return distance;
         }
         // In f32 as there, because it is rounded up to whole numbers.
-        let logarithm = |ratio: f32| libm::logf(ratio);
-        let middle_value = middle as f32;
-        let ratio = logarithm(distance.abs() as f32 / middle_value)
-            / logarithm(((self.longest as f64 - 1.0) / f64::from(middle_value)) as f32);
+        let logarithm = |distance: f64| libm::logf((distance / middle as f64) as f32);
+        let ratio = logarithm(distance as f64) / logarithm(self.longest as f64 - 1.0);
         // What is beyond the table is cut off anyway.
-        let steps = libm::ceilf(ratio * (middle - 1) as f32).min(2.0 * self.span as f32);
-        let bucket = steps as i64 + middle;
-        bucket * distance.signum()
+        let steps = libm::ceilf(ratio * (middle as f32 - 1.0)).min(2.0 * self.span as f32);
+        steps as usize + middle
     }
 }
 
@@ -135,10 +132,10 @@ impl DebertaFile {
         let (content_to_position, position_to_content) = (has("c2p"), has("p2c"));
         let sees_any = content_to_position || position_to_content;
         if self.relative_attention != Some(true) {
-            return match sees_any {
-                true => Err(Error::unsupported("it has a pos_att_type, but relative_attention is not true")),
-                false => Ok(None),
-            };
+            if sees_any {
+                return Err(Error::unsupported("it has a pos_att_type, but relative_attention is not true"));
+            }
+            return Ok(None);
         }
         if !sees_any {
             return Ok(None);
@@ -293,7 +290,7 @@ mod tests {
     #[test]
     fn distances_share_rows_by_their_logarithm() {
         let rows = relative(Some(256)).rows(512);
-        let row = |distance: i32| rows.get((distance + 511) as usize).copied();
+        let row = |distance: isize| rows.get(511_usize.saturating_add_signed(distance)).copied();
         for (distance, expected) in [(0, 256), (1, 257), (-1, 255), (127, 383), (128, 384), (-128, 128)] {
             assert_eq!(row(distance), Some(expected), "{distance}");
         }

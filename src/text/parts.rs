@@ -408,7 +408,7 @@ impl Template {
     }
 
     /// The ids of a text with those that stand around it.
-    pub(super) fn around(&self, text: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+    pub(super) fn around(&self, text: &(impl Iterator<Item = u32> + Clone)) -> Vec<u32> {
         let mut ids = Vec::new();
         for place in &self.0 {
             match place {

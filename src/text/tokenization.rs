@@ -94,7 +94,7 @@ impl Tokenization {
         pieces.tokenize(|word| self.vocabulary.tokenize(word.get()))?;
         let splits = pieces.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
         let ids = splits.iter().filter_map(|(_, _, tokens)| tokens.as_ref()).flatten().map(|token| token.id);
-        Ok(self.template.around(ids.take(most.saturating_sub(self.special_tokens()))))
+        Ok(self.template.around(&ids.take(most.saturating_sub(self.special_tokens()))))
     }
 }
 

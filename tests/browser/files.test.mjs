@@ -249,6 +249,50 @@ describe(`the files of a model, in ${BROWSER}`, () => {
     assert.equal(outcome.missing.file, 'config.json');
   });
 
+  test('that belong together are of one folder: another has no part in a tokenizer or a configuration that is there', async () => {
+    const { asked, failure } = await set.page.evaluate(async (contents) => {
+      const { openFolder } = await import('/folder.js');
+      const context = { signal: new AbortController().signal, onProgress: () => {}, Sha256: class {} };
+      const bytes = new Blob(['{}']);
+      /** Which of these files come of which folder, and how often each was looked for in the own one. */
+      const ask = async (own, behind, files) => {
+        const looked = [];
+        const at = (name, list, notes) => {
+          const files = new Map(list.map((file) => [file, bytes]));
+          const get = files.get.bind(files);
+          files.get = (file) => (notes.push(file), get(file));
+          return { kind: 'files', name, files };
+        };
+        const others = [];
+        const folder = openFolder({ ...at('own', own, looked), behind: at('base', behind, others) }, context);
+        const found = [];
+        for (const file of files) if (await folder.open(file)) found.push(file);
+        folder.close();
+        return { found, looked, others };
+      };
+      const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+      const ORDER = ['config.json', BESIDE[0], 'modules.json', 'sentence_bert_config.json', 'tokenizer.json', 'vocab.txt', 'spm.model', BESIDE[1], BESIDE[2], '1_Pooling/config.json', 'README.md'];
+      const asked = {
+        sentencepiece: await ask(['config.json', 'spm.model'], ORDER, ORDER),
+        checkpoint: await ask([], ORDER, ORDER),
+        beside: await ask(['tokenizer_config.json'], ORDER, ORDER),
+      };
+      // For whole models: a folder with a vocabulary of its own, behind which there is a tokenizer that is none.
+      const own = filesOf(contents).filter(({ name }) => name !== 'tokenizer.json' && name !== 'tokenizer_config.json');
+      const specter = await Specter.load(own, { dtype: 'f32', base: { 'config.json': bytes, 'tokenizer.json': bytes, 'tokenizer_config.json': new Blob(['[]']), 'modules.json': new Blob(['[']) } });
+      const failure = await failureOf(specter.embed('a text'));
+      await specter.dispose();
+      return { asked, failure };
+    }, folderWith('tiny-bert'));
+    const { sentencepiece, checkpoint, beside } = asked;
+    assert.deepEqual([sentencepiece.found, sentencepiece.others], [['config.json', 'spm.model'], []]);
+    const all = checkpoint.looked.filter((name) => name !== 'README.md');
+    assert.deepEqual([checkpoint.found.toSorted(), checkpoint.others.toSorted()], [all.toSorted(), all.toSorted()]);
+    assert.deepEqual(beside.others, checkpoint.others.filter((name) => name !== 'tokenizer_config.json'));
+    for (const { looked } of Object.values(asked)) assert.equal(new Set(looked).size, looked.length, 'looked for once');
+    assert.equal(failure.code, 'none', failure.message);
+  });
+
   test('are found by the weights that were named where a chosen folder has no configuration', async () => {
     const { code, message, dims } = await set.page.evaluate(async (contents, base) => {
       // A folder that was chosen by its name, with something else around the model.

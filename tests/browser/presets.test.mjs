@@ -163,6 +163,51 @@ describe(`a preset, in ${BROWSER}`, () => {
     assert.deepEqual({ template, pooling, normalize, adapters }, { template: '{abstract}', pooling: 'mean', normalize: true, adapters: [] });
   });
 
+  test('has tasks of the caller besides its own, of which one of the same name is replaced', async () => {
+    const tasks = { mine: { adapter: 'proximity', similarity: 'cosine' }, query: { adapter: 'query', pooling: 'mean' } };
+    const { info } = await load('specter2', { adapters: {}, tasks });
+    assert.deepEqual(
+      info.tasks.map(({ name, adapter, pooling, similarity }) => [name, adapter, pooling, similarity]),
+      [
+        ['classification', 'classification', 'cls', 'euclidean'], ['mine', 'proximity', 'cls', 'cosine'], ['proximity', 'proximity', 'cls', 'euclidean'],
+        ['query', 'query', 'mean', 'euclidean'], ['regression', 'regression', 'cls', 'euclidean'],
+      ],
+    );
+  });
+
+  test('may be the base of another model, at its revision', async () => {
+    const { dims } = await set.page.evaluate(async (contents, hub) => {
+      const specter = await Specter.load(filesOf(contents), { hub, base: 'scincl', dtype: 'f32' });
+      const { dims } = await specter.embed('a text');
+      await specter.dispose();
+      return { dims };
+    }, { 'model.safetensors': TINY['model.safetensors'], 'config.json': TINY['config.json'] }, address);
+    assert.deepEqual(dims, [1, 32]);
+    assert.deepEqual(repositories(), [`malteos/scincl@${presets.scincl.revision}`]);
+  });
+
+  test('has no task that it does not name, which is told before anything is downloaded', async () => {
+    const head = { coef_: [[1]], intercept_: [0], classes_: ['a'] };
+    for (const [source, options, says] of /** @type {const} */ ([
+      ['specter2', {}, /no task “search”; it has classification, proximity, query, regression\./],
+      ['specter2', { tasks: { mine: { adapter: 'query' } } }, /it has classification, mine, proximity/],
+      ['scincl', {}, /it has none/],
+    ])) {
+      const failure = await failureOf(source, { ...options, heads: { field: { source: head, task: 'search' } } });
+      assert.equal(failure.code, 'unknown-task', failure.message);
+      assert.match(failure.message, says);
+    }
+    const failure = await set.page.evaluate(async (hub) => {
+      const { Ranker } = await import('/suggest/ranker.js');
+      const wishes = { model: 'specter2', task: 'search', adapter: null, head: null, labels: ['a', 'b'], dtype: null, device: null, hub };
+      const options = { specter: null, owner: document.documentElement, signal: new AbortController().signal, onProgress: () => {} };
+      return failureOf(Ranker.open(wishes, options));
+    }, address);
+    assert.equal(failure.code, 'unknown-task', failure.message);
+    assert.match(failure.message, /classification, proximity, query, regression/);
+    assert.deepEqual(asked, []);
+  });
+
   test('offers its adapters by their names', async () => {
     const { adapters } = presets.specter2;
     const at = (/** @type {{ id: string, revision: string }} */ { id, revision }) => `${id}@${revision}`;

@@ -115,14 +115,18 @@ for (const device of DEVICES) describe(`tasks that adapters do, on ${device} in 
       const rank = (options) => tiny.rankLabels(papers, labels, options);
       return {
         near: [await rank({ task: 'near' }), await rank({ adapter: 'one', similarity: 'cosine' })],
-        apart: [await rank({ task: 'apart' }), await rank({ task: 'apart', similarity: 'cosine' })],
+        apart: [await rank({ task: 'apart' }), await rank({ task: 'apart', similarity: 'cosine' }), await rank({ task: 'apart', similarity: 'euclidean' })],
         sets,
       };
     }, PAPERS);
     assert.deepEqual(sets, ['cosine', 'dot']);
     assert.deepEqual(near[0], near[1]);
-    assert.notDeepEqual(apart[0], apart[1], 'what a call says comes before what its task says');
-    for (const { score } of apart[1].flat()) assert.ok(Math.abs(score) <= 1 + 1e-4, `${score} is no cosine`);
+    assert.notDeepEqual(apart[0], apart[2], 'what a call says comes before what its task says');
+    // The task's vectors have length 1 whatever they are compared by.
+    const byName = (ranked) => ranked.map((one) => one.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map(({ score }) => score));
+    const [dot, cosine, euclidean] = apart.map(byName);
+    assert.ok(distance(dot, cosine) <= 1e-5);
+    assert.ok(distance(euclidean, cosine.map((row) => row.map((score) => -Math.sqrt(Math.max(0, 2 - 2 * score))))) <= 1e-3);
   });
 
   test('and adapters: one of the two is named', async () => {
@@ -252,7 +256,7 @@ for (const device of DEVICES) describe(`labels by their distance, on ${device} i
 
 describe(`labels that were saved, in ${BROWSER}`, () => {
   test('before they said what they are ranked by are read as before, and what they say is checked', async () => {
-    const { similarities, failure } = await set.page.evaluate(async (source) => {
+    const { similarities, failures } = await set.page.evaluate(async (source) => {
       const specter = await Specter.load(source, { device: 'wasm', dtype: 'f32' });
       /** The file with other metadata. */
       const changed = (bytes, change) => {
@@ -271,12 +275,16 @@ describe(`labels that were saved, in ${BROWSER}`, () => {
         similarities.push(specter.loadLabels(old).similarity);
       }
       const bytes = (await specter.encodeLabels(['a', 'b'], { similarity: 'euclidean' })).save();
-      const failure = await failureOf((async () => specter.loadLabels(changed(bytes, (metadata) => (metadata.similarity = 'manhattan'))))());
+      const failures = [];
+      // The vectors of the second are not of length 1.
+      for (const similarity of ['manhattan', 'cosine']) {
+        failures.push(await failureOf((async () => specter.loadLabels(changed(bytes, (metadata) => (metadata.similarity = similarity))))()));
+      }
       await specter.dispose();
-      return { similarities, failure };
+      return { similarities, failures };
     }, TINY);
     assert.deepEqual(similarities, ['cosine', 'dot']);
-    assertFailure(failure, 'corrupt-file', /no labels/);
+    for (const failure of failures) assertFailure(failure, 'corrupt-file', /no labels/);
   });
 });
 

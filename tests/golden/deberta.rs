@@ -155,8 +155,9 @@ fn every_distance_has_the_row_of_the_reference() {
             normalized: true,
         };
         let rows = relative.rows(expected.len());
-        let span = buckets as i64;
-        let row = |bucket: i64| (bucket + span).clamp(0, 2 * span - 1) as u32;
+        let buckets = i64::try_from(buckets).expect("it is small");
+        let row =
+            |bucket: i64| u32::try_from((bucket + buckets).clamp(0, 2 * buckets - 1)).expect("it is small");
         let negative = expected.iter().skip(1).rev().map(|&bucket| row(-bucket));
         let expected: Vec<u32> = negative.chain(expected.iter().map(|&bucket| row(bucket))).collect();
         assert_eq!(rows, expected, "{name}");

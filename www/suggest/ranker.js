@@ -156,9 +156,11 @@ async function headSource(head, options) {
  * @param {{ signal: AbortSignal, onProgress: OnProgress }} options
  */
 async function load({ model, task, adapter, dtype, device, hub }, names, source, options) {
-  const { Specter, presetOf } = await importEngine();
+  const { Specter, checkKnownTask, presetOf } = await importEngine();
+  const preset = presetOf(model);
+  if (task) checkKnownTask(task, preset?.tasks ?? {}, preset);
   // Of a preset's adapters, a task needs its own alone.
-  const needed = task ? presetOf(model)?.tasks[task]?.adapter : adapter;
+  const needed = task ? preset?.tasks[task]?.adapter : adapter;
   return Specter.load(/** @type {string} */ (model), {
     ...(dtype && { dtype }),
     ...(device && { device }),
@@ -171,8 +173,8 @@ async function load({ model, task, adapter, dtype, device, hub }, names, source,
 
 async function importEngine() {
   try {
-    const [{ Specter }, { presetOf }] = await Promise.all([import('../specter.js'), import('../places.js')]);
-    return { Specter, presetOf };
+    const [{ Specter }, { checkKnownTask, presetOf }] = await Promise.all([import('../specter.js'), import('../places.js')]);
+    return { Specter, checkKnownTask, presetOf };
   } catch (cause) {
     throw new SpecterError('network', 'The code that computes suggestions could not be fetched. Check the connection, then try again.', { cause });
   }

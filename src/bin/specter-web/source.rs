@@ -39,7 +39,7 @@ pub(crate) struct Parts {
     /// weights: a directory, an address or a hub id; without it, what the preset says.
     #[arg(long)]
     base: Option<String>,
-    /// The name of the file with the weights, where it is neither model.safetensors nor pytorch_model.bin; without it,
+    /// The name of the file with the weights, where it is neither model.safetensors nor `pytorch_model.bin`; without it,
     /// what the preset says.
     #[arg(long)]
     weights: Option<String>,

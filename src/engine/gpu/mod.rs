@@ -687,19 +687,17 @@ impl Backend for Gpu {
             _ => None,
         };
         let starts = self.arena.starts();
-        let (shaders, constants, rows_by, workgroups) = match quads.filter(|_| self.prefers_quads()) {
-            Some(shaders) => {
+        let (shaders, constants, rows_by, workgroups) =
+            if let Some(shaders) = quads.filter(|_| self.prefers_quads()) {
                 let workgroup_heads = heads.min(16);
                 let (tiles, tile_count) = self.arena.tiles();
                 let constants = [head_vectors, ("HEADS", workgroup_heads as f64)];
                 (shaders, constants, tiles, [tile_count, heads.div_ceil(workgroup_heads)])
-            }
-            None => {
+            } else {
                 let constants = [head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
                 let shaders = (&shaders::ATTENTION, &shaders::ATTENTION_POSITIONS);
                 (shaders, constants, self.arena.tokens(), [rows.div_ceil(64), heads])
-            }
-        };
+            };
         let contents = [queries.into(), keys_values.into(), rows_by.into(), starts.into()];
         match positions {
             None => self.recorder.dispatch(

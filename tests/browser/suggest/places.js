@@ -1,1 +1,1 @@
-export { presetOf } from '/places.js';
+export { checkKnownTask, presetOf } from '/places.js';
