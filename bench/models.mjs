@@ -31,6 +31,26 @@ export const MODELS = {
   },
 };
 
+/** Whom the twins are compared with. */
+export const BERT = MODELS['specter2-sized'];
+
+/**
+ * Networks that are BERT's size and differ from it in what the engine does for them, by the name that `--model` has. No
+ * other engine runs them here; they are measured beside BERT.
+ *
+ * @type {Record<string, Model>}
+ */
+export const TWINS = {
+  deberta: { ...BERT, name: 'deberta', source: '/files/models/deberta/' },
+  scimult: {
+    ...BERT,
+    name: 'scimult',
+    source: '/files/models/scimult/',
+    weights: 'scimult_moe.ckpt',
+    task: 'classification',
+  },
+};
+
 /**
  * Floating-point operations that the whole forward pass over one document takes: the six matrices of each layer,
  * and attention's two products. Nobody is credited with less for leaving rows out.

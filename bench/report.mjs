@@ -8,6 +8,7 @@ import { seconds } from './turns.mjs';
 /** @import { Line } from './line.mjs' */
 /** @import { Results, Row } from './measure.mjs' */
 /** @import { StartRow } from './start.mjs' */
+/** @import { TwinRow } from './twins.mjs' */
 
 const METHOD = `\
 One browser, engines in turns. Times are medians of the runs that are counted beside them, after one to warm up;
@@ -28,6 +29,10 @@ const FRAMES_METHOD = `\
 The time from one frame of an animation on the page to the next, while an engine embeds papers in a worker:
 specter-web in its own, another engine in one that the benchmark makes.`;
 
+const TWINS_METHOD = `\
+Networks of BERT's size with seeded weights, in turns with it in pages of their own. All multiply by the same kernels, which
+are chosen by rule. “× BERT” is the shortest time over BERT's at the same shape.`;
+
 /**
  * Where and how it was measured.
  *
@@ -45,14 +50,17 @@ specter-web in its own, another engine in one that the benchmark makes.`;
  * @param {Setting} setting
  * @param {Results[]} results  one a model
  * @param {Map<Line, string>} plots  file names
+ * @param {TwinRow[]} twins
  */
-export function markdown(setting, results, plots) {
+export function markdown(setting, results, plots, twins) {
   const remarks = results.flatMap((result) => result.remarks);
   const lines = results.flatMap(({ line }) => line ?? []);
   return [
     '# Benchmark',
     caption(setting),
+    results.length > 0 && METHOD,
     speedTable(results.flatMap(({ rows }) => rows)),
+    twinTable(twins),
     startTable(results.flatMap(({ starts }) => starts)),
     frameTable(results.flatMap(({ frames }) => frames)),
     ...lines.map((line) => lineOf(line, plots.get(line))),
@@ -72,7 +80,7 @@ function caption({ date, browser, adapter, software, processor, rounds, versions
     .map((entry) => entry.join(' '))
     .join(', ');
   const times = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} at most`;
-  return `${browser} on ${processor}. Adapter: ${adapter}, ${kind}. ${engines}. ${date}, ${times}.\n\n${METHOD}`;
+  return `${browser} on ${processor}. Adapter: ${adapter}, ${kind}. ${engines}. ${date}, ${times}.`;
 }
 
 /** @param {Row[]} rows */
@@ -181,6 +189,24 @@ function startTable(rows) {
     });
   });
   return `## Start\n\n${START_METHOD}\n\n${table(head, body)}`;
+}
+
+/** @param {TwinRow[]} rows */
+function twinTable(rows) {
+  if (rows.length === 0) return '';
+  const head = ['engine', 'kind', 'weights', 'shape', 'model', 'median', 'min … max', 'runs', '× BERT'];
+  const body = rows.map(({ model, shape, contender, milliseconds, timesBert, failure }) => {
+    const who = [contender.name, contender.kind, contender.dtype, shape, model];
+    if (failure) return [...who, ...blanks(head.length - who.length - 1), `failed: ${failure}`];
+    return [
+      ...who,
+      seconds(median(milliseconds)),
+      `${seconds(Math.min(...milliseconds))} … ${seconds(Math.max(...milliseconds))}`,
+      String(milliseconds.length),
+      timesBert ? `${timesBert.toFixed(2)}×` : '–',
+    ];
+  });
+  return `## Beside BERT\n\n${TWINS_METHOD}\n\n${table(head, body)}`;
 }
 
 /** @param {FrameRow[]} rows */

@@ -14,14 +14,16 @@ import { launch } from '../xtask/browser/launch.mjs';
 import { serve } from '../xtask/browser/serve.mjs';
 import { CONTENDERS } from './engines.mjs';
 import { measure } from './measure.mjs';
-import { MODELS } from './models.mjs';
+import { MODELS, TWINS } from './models.mjs';
 import { plot } from './plot.mjs';
 import { markdown } from './report.mjs';
 import { MEASURES } from './shapes.mjs';
 import { openBlankPage } from './stand.mjs';
+import { measureTwins } from './twins.mjs';
 
 /** @import { Line } from './line.mjs' */
 /** @import { Results } from './measure.mjs' */
+/** @import { TwinRow } from './twins.mjs' */
 
 /** Seconds for which the browser keeps what it has downloaded without asking: longer than any run. */
 const MAX_AGE = 24 * 60 * 60;
@@ -77,9 +79,11 @@ function options() {
     throw new Error(`--${name} ${values[name]} is not a number of one or more.`);
   };
   const engines = chosen('engine', CONTENDERS.map(({ id }) => id), values.engine);
+  const names = chosen('model', Object.keys({ ...MODELS, ...TWINS }), values.model);
   return {
     files: resolve(values.files),
-    models: chosen('model', Object.keys(MODELS), values.model).map((name) => MODELS[name]),
+    models: names.flatMap((name) => MODELS[name] ?? []),
+    twins: names.flatMap((name) => TWINS[name] ?? []),
     measures: chosen('shape', MEASURES, values.shape),
     contenders: CONTENDERS.filter(({ id }) => engines.includes(id)),
     rounds: count('rounds'),
@@ -89,7 +93,7 @@ function options() {
 }
 
 async function main() {
-  const { files, models, hardware, ...asked } = options();
+  const { files, models, twins, hardware, ...asked } = options();
   const server = await serve({
     // Without isolation WebAssembly has one thread.
     isolate: true,
@@ -110,8 +114,9 @@ async function main() {
       const withLine = model === models[0];
       results.push(await measure({ browser, address: server.url, files, model, withLine, ...asked }));
     }
+    const beside = await measureTwins({ browser, address: server.url, files, twins, ...asked });
     const versions = Object.fromEntries(
-      results.flatMap((result) => Array.from(result.versions, ([module, version]) => [PACKAGES[module], version])),
+      [...results, beside].flatMap((result) => Array.from(result.versions, ([module, version]) => [PACKAGES[module], version])),
     );
     const setting = {
       date: new Date().toISOString().slice(0, 10),
@@ -122,7 +127,7 @@ async function main() {
       rounds: asked.rounds,
       versions,
     };
-    write(files, setting, results);
+    write(files, setting, results, beside.rows);
   } finally {
     await browser.close();
     await server.close();
@@ -133,8 +138,9 @@ async function main() {
  * @param {string} files
  * @param {import('./report.mjs').Setting} setting
  * @param {Results[]} results
+ * @param {TwinRow[]} twins
  */
-function write(files, setting, results) {
+function write(files, setting, results, twins) {
   mkdirSync(files, { recursive: true });
   /** @type {Map<Line, string>} */
   const plots = new Map();
@@ -144,9 +150,9 @@ function write(files, setting, results) {
     writeFileSync(join(files, name), plot(line, `${setting.browser}, ${setting.adapter}`));
     plots.set(line, name);
   }
-  const report = markdown(setting, results, plots);
+  const report = markdown(setting, results, plots, twins);
   const plain = results.map(({ versions: _, ...result }) => result);
-  writeFileSync(join(files, 'report.json'), `${JSON.stringify({ setting, results: plain }, null, 2)}\n`);
+  writeFileSync(join(files, 'report.json'), `${JSON.stringify({ setting, results: plain, twins }, null, 2)}\n`);
   writeFileSync(join(files, 'report.md'), report);
   console.log(`\n${report}\nWritten to ${join(files, 'report.md')} and report.json beside it.`);
 }

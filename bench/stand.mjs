@@ -31,12 +31,14 @@ export class Stand {
    * @param {string} address  of the benchmark's server
    * @param {Model} model
    * @param {Contender} contender
+   * @param {string} [inputs]  the path of the documents on the server; those of the model where nothing is said
    */
-  constructor(browser, address, model, contender) {
+  constructor(browser, address, model, contender, inputs = inputsOf(model)) {
     this.browser = browser;
     this.address = address;
     this.model = model;
     this.contender = contender;
+    this.inputs = inputs;
   }
 
   get label() {
@@ -63,7 +65,7 @@ export class Stand {
         await own.readInputs(inputs);
         return own.start(start);
       },
-      inputsOf(this.model),
+      this.inputs,
       { module: `/bench/engines/${module}.js`, settings, model: this.model, batches: FIRST },
     );
     this.version = started.version;

@@ -25,6 +25,8 @@
  * @property {number} layers
  * @property {number} hidden
  * @property {number} intermediate
+ * @property {string} [weights]  the file of the weights, where it is none of the usual ones
+ * @property {string} [task]     that is asked for, where one has to be
  */
 
 /**

@@ -16,14 +16,17 @@ const MAX_LENGTH = 512;
 export function create(settings) {
   /** @type {import('../../www/specter.js').Specter} */
   let specter;
+  /** @type {string | undefined} */
+  let task;
   return {
-    async load({ source, pooling, normalize }) {
+    async load({ source, pooling, normalize, weights, task: asked }) {
       const { Specter } = await import(/** @type {string} */ ('/specter.js'));
-      specter = await Specter.load(source, { ...settings, pooling, normalize, maxLength: MAX_LENGTH });
+      specter = await Specter.load(source, { ...settings, pooling, normalize, weights, maxLength: MAX_LENGTH });
+      task = asked;
     },
     async run(batches) {
       const papers = batches.flat().map(({ text, title, abstract }) => (title ? { title, abstract } : text));
-      return (await specter.embed(papers)).data;
+      return (await specter.embed(papers, { task })).data;
     },
     async version() {
       return specter.info().version;

@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 use specter_web::engine::encoder::{Output, Readout, Skill};
-use specter_web::engine::gpu::{Gpu, GpuOptions, Tuned};
+use specter_web::engine::gpu::{Gpu, Tuned};
 use specter_web::engine::loading::open_model;
-use specter_web::engine::{Backend as _, Encoder};
+use specter_web::engine::{Backend, Encoder};
 use specter_web::folder::MemoryFolder;
 use specter_web::model::Config;
 use specter_web::model::network::{self, Extent};
@@ -23,10 +23,10 @@ const WARM_UPS: usize = 5;
 const SOFTWARE_WARM_UPS: usize = 1;
 
 /// A network on the device.
-pub(crate) struct Forward {
-    network: Network,
+pub(crate) struct Forward<B: Backend> {
+    pub(crate) network: Network,
     dtype: Format,
-    encoder: Encoder<Gpu>,
+    encoder: Encoder<B>,
     output: Output,
 }
 
@@ -51,31 +51,48 @@ pub(crate) struct Measured {
     pub(crate) kernels: Vec<Tuned>,
 }
 
-impl Forward {
-    pub(crate) async fn load(network: Network, folder: &MemoryFolder, dtype: Format) -> Result<Self> {
+impl<B: Backend> Forward<B> {
+    pub(crate) async fn load(
+        network: Network,
+        folder: &MemoryFolder,
+        dtype: Format,
+        backend: B,
+    ) -> Result<Self> {
         eprintln!("· loading {} in {}", network.name(), dtype.name());
         let config = Config::from_folder(folder).await?;
         let output = network.output();
-        let gpu = Gpu::new(GpuOptions::native()).await?;
-        let gpu = Encoder::prepare(gpu, &config, dtype, output).await?;
+        let backend = Encoder::prepare(backend, &config, dtype, output).await?;
         let (encoder, _) =
-            Encoder::load(&open_model(folder, None).await?, config, dtype, gpu, |_, _| Ok(())).await?;
+            Encoder::load(&open_model(folder, None).await?, config, dtype, backend, |_, _| Ok(())).await?;
         Ok(Self { network, dtype, encoder, output })
     }
 
+    /// Documents of a shape, of tokens as they come.
+    pub(crate) fn batch(&self, shape: Shape) -> Batch {
+        Random(3).batch(&vec![shape.length; shape.documents], self.encoder.config.vocabulary_size)
+    }
+
+    /// Runs a batch, and says how many seconds it took.
+    pub(crate) async fn run(&mut self, batch: &Batch) -> Result<f64> {
+        let skill = Skill { adapter: None, experts: self.network.experts() };
+        let start = Instant::now();
+        let pending = self.encoder.encode(batch, skill, self.output, &Readout::Vectors)?;
+        self.encoder.backend.receive(pending).await?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+impl Forward<Gpu> {
     /// Runs batches of a shape, each when the one before it has come back.
     pub(crate) async fn measure(&mut self, shape: Shape, rounds: usize, software: bool) -> Result<Measured> {
         eprintln!("· running {}", shape.name());
-        let vocabulary = self.encoder.config.vocabulary_size;
-        let batch = Random(3).batch(&vec![shape.length; shape.documents], vocabulary);
+        let batch = self.batch(shape);
         for _ in 0..if software { SOFTWARE_WARM_UPS } else { WARM_UPS } {
             self.run(&batch).await?;
         }
         let mut times = Vec::with_capacity(rounds);
         for _ in 0..rounds {
-            let start = Instant::now();
-            self.run(&batch).await?;
-            times.push(start.elapsed().as_secs_f64());
+            times.push(self.run(&batch).await?);
         }
         times.sort_by(f64::total_cmp);
         let median = median(&times);
@@ -94,12 +111,6 @@ impl Forward {
             weight_bytes: weight_bytes(config, self.dtype),
             kernels: self.encoder.backend.tuned(),
         })
-    }
-
-    async fn run(&mut self, batch: &Batch) -> Result<()> {
-        let pending = self.encoder.encode(batch, Skill::default(), self.output, &Readout::Vectors)?;
-        self.encoder.backend.receive(pending).await?;
-        Ok(())
     }
 }
 

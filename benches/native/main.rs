@@ -11,6 +11,7 @@
 //! | `matmul.rs` | how fast is a bare matmul, with each kernel? |
 //! | `copy.rs` | how fast is memory? |
 //! | `forward.rs` | how fast is a forward pass? |
+//! | `twins.rs` | how much longer does another network of the same size take? |
 //! | `report.rs` | what is printed and written? |
 
 mod copy;
@@ -20,6 +21,7 @@ mod networks;
 #[path = "../../tests/kernels/random.rs"]
 mod random;
 mod report;
+mod twins;
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -69,6 +71,8 @@ struct Shape {
 impl Shape {
     /// A title, an abstract, a few abstracts, the longest document.
     const USUAL: [Self; 4] = [Self::of(1, 32), Self::of(1, 128), Self::of(8, 128), Self::of(1, 512)];
+    /// What networks of the same size are compared at.
+    const TWINS: [Self; 3] = [Self::of(1, 128), Self::of(8, 128), Self::of(1, 512)];
     /// Fills the largest GPU. A software adapter would take minutes.
     const LARGE: Self = Self::of(32, 512);
 
@@ -126,17 +130,27 @@ async fn run(options: &Options) -> Result<()> {
 
     let copy = copy::measure(&device).await?;
     let mut report = Report::begin(device, copy);
-    let matmuls = matmul::measure_all(software).await?;
-    report.take_matmuls(matmuls)?;
-    report.begin_forward(rounds);
+    let (twins, models): (Vec<Network>, Vec<Network>) =
+        models.into_iter().partition(|network| network.is_twin());
+    if !models.is_empty() {
+        let matmuls = matmul::measure_all(software).await?;
+        report.take_matmuls(matmuls)?;
+        report.begin_forward(rounds);
+    }
     for network in models {
         let folder = network.folder()?;
         for &dtype in &dtypes {
-            let mut forward = Forward::load(network, &folder, dtype).await?;
+            let gpu = Gpu::new(GpuOptions::native()).await?;
+            let mut forward = Forward::load(network, &folder, dtype, gpu).await?;
             for &shape in &shapes {
                 report.take_forward(forward.measure(shape, usize::from(rounds), software).await?);
             }
         }
+    }
+    if !twins.is_empty() {
+        Report::begin_twins(rounds);
+        let shapes = chosen(&options.shape, &Shape::TWINS);
+        twins::measure(&twins, &shapes, usize::from(rounds), |twin| report.take_twin(twin)).await?;
     }
     report.write()
 }

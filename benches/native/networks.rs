@@ -21,6 +21,10 @@ pub(crate) enum Network {
     /// A network of SPECTER2's size with seeded weights
     #[value(name = "specter2-sized")]
     Specter2Sized,
+    /// A DeBERTa-v2 of the same size with seeded weights, as SemCSE is one
+    Deberta,
+    /// The same size with three sets of experts in every second layer, as SciMult has them
+    Scimult,
 }
 
 impl Network {
@@ -28,14 +32,26 @@ impl Network {
         match self {
             Network::Minilm => "all-MiniLM-L6-v2",
             Network::Specter2Sized => "specter2-sized",
+            Network::Deberta => "deberta",
+            Network::Scimult => "scimult",
         }
+    }
+
+    /// Whether it is measured beside SPECTER2's size alone, in turns with that.
+    pub(crate) fn is_twin(self) -> bool {
+        matches!(self, Network::Deberta | Network::Scimult)
+    }
+
+    /// The set of experts that is measured.
+    pub(crate) fn experts(self) -> usize {
+        if self == Network::Scimult { EXPERTS - 1 } else { 0 }
     }
 
     /// What its publishers make of the last layer.
     pub(crate) fn output(self) -> Output {
         let (pooling, normalize) = match self {
             Network::Minilm => (Pooling::Mean, true),
-            Network::Specter2Sized => (Pooling::Cls, false),
+            Network::Specter2Sized | Network::Deberta | Network::Scimult => (Pooling::Cls, false),
         };
         Output { pooling, normalize, layers: usize::MAX }
     }
@@ -46,7 +62,13 @@ impl Network {
         eprintln!("· reading {}", self.name());
         match self {
             Network::Minilm => published(self.name()),
-            Network::Specter2Sized => seeded(self.name()),
+            Network::Specter2Sized => seeded(self.name(), &bert(), &Extent::default()),
+            Network::Deberta => seeded(self.name(), &deberta(), &Extent::default()),
+            Network::Scimult => {
+                let expert_layers = (1..LAYERS).step_by(2).collect();
+                let extent = Extent { experts: EXPERTS, expert_layers, ..Extent::default() };
+                seeded(self.name(), &bert(), &extent)
+            }
         }
     }
 }
@@ -65,18 +87,36 @@ fn published(name: &str) -> Result<MemoryFolder> {
     Ok(MemoryFolder::new(name, files))
 }
 
-/// SPECTER2's shapes. Weights have the spread that BERT is initialised with, a few times over, so that
-/// attention is not flat; speed does not depend on them, unless they overflow.
-fn seeded(name: &str) -> Result<MemoryFolder> {
-    let config = serde_json::json!({
-        "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+const LAYERS: usize = 12;
+const EXPERTS: usize = 3;
+
+/// SPECTER2's shapes.
+fn bert() -> serde_json::Value {
+    serde_json::json!({
+        "model_type": "bert", "hidden_size": 768, "num_hidden_layers": LAYERS, "num_attention_heads": 12,
         "intermediate_size": 3072, "vocab_size": 31_090, "max_position_embeddings": 512, "type_vocab_size": 2,
         "hidden_act": "gelu", "layer_norm_eps": 1e-12,
-    });
+    })
+}
+
+/// SemCSE's, but for its vocabulary: the same, so that nothing but attention differs.
+fn deberta() -> serde_json::Value {
+    serde_json::json!({
+        "model_type": "deberta-v2", "hidden_size": 768, "num_hidden_layers": LAYERS, "num_attention_heads": 12,
+        "intermediate_size": 3072, "vocab_size": 31_090, "max_position_embeddings": 512, "type_vocab_size": 0,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-7, "relative_attention": true, "position_buckets": 256,
+        "max_relative_positions": -1, "norm_rel_ebd": "layer_norm", "pos_att_type": "p2c|c2p",
+        "position_biased_input": false, "share_att_key": true,
+    })
+}
+
+/// Weights have the spread that BERT is initialised with, a few times over, so that attention is not flat; speed does
+/// not depend on them, unless they overflow.
+fn seeded(name: &str, config: &serde_json::Value, extent: &Extent) -> Result<MemoryFolder> {
     let mut folder = MemoryFolder::new(name, [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder))?;
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = network::tensors(&sizes, &Extent::default())
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = network::tensors(&sizes, extent)
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {

@@ -10,6 +10,7 @@ use specter_web::engine::DeviceInfo;
 use crate::copy::Copy;
 use crate::forward::Measured;
 use crate::matmul::Matmul;
+use crate::twins::Twin;
 
 /// All that is known.
 #[derive(Serialize)]
@@ -20,6 +21,7 @@ pub(crate) struct Report {
     /// GFLOP/s of the fastest of them whose answer is right.
     best_matmul_gflops: f64,
     forward: Vec<Row>,
+    twins: Vec<Twin>,
 }
 
 /// A forward pass, and how much of the device it used.
@@ -48,7 +50,14 @@ impl Report {
             copy.bytes >> 20,
             copy.bytes_per_second / 1e9,
         );
-        Self { device, copy, matmuls: Vec::new(), best_matmul_gflops: 0.0, forward: Vec::new() }
+        Self {
+            device,
+            copy,
+            matmuls: Vec::new(),
+            best_matmul_gflops: 0.0,
+            forward: Vec::new(),
+            twins: Vec::new(),
+        }
     }
 
     /// Prints the bare matmuls, and notes the fastest.
@@ -112,6 +121,27 @@ impl Report {
             share_of_bandwidth * 100.0,
         );
         self.forward.push(Row { measured, share_of_best_matmul, share_of_bandwidth });
+    }
+
+    /// Prints what the rows to come mean.
+    pub(crate) fn begin_twins(rounds: u16) {
+        println!("\n### Beside a BERT of the same size: shortest of {rounds} in turns, q8\n");
+        println!("| device | model | shape | ms | BERT, ms | × BERT |");
+        println!("|---|---|---|--:|--:|--:|");
+    }
+
+    /// Prints a row.
+    pub(crate) fn take_twin(&mut self, twin: Twin) {
+        println!(
+            "| {} | {} | {} | {} | {} | {:.2} |",
+            twin.device,
+            twin.model,
+            twin.shape,
+            short(twin.shortest_ms),
+            short(twin.bert_ms),
+            twin.times_bert,
+        );
+        self.twins.push(twin);
     }
 
     /// Writes everything down.

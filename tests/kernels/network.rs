@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, TensorView};
-use specter_web::engine::Backend;
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
 use specter_web::engine::reference::Reference;
+use specter_web::engine::{Backend, MemoryInfo};
 use specter_web::folder::MemoryFolder;
 use specter_web::model::network::{self, Extent};
 use specter_web::model::{Config, Pooling};
@@ -20,12 +20,13 @@ use crate::random::Random;
 /// A model folder with seeded weights of the spread that BERT is initialised with, ten times over for the matrices so
 /// that attention is not flat.
 fn seeded_model(config: &serde_json::Value, words: usize) -> MemoryFolder {
-    changed_model(config, words, |_, _| {})
+    changed_model(config, &Extent::default(), words, |_, _| {})
 }
 
-/// The same with some values of some tensors changed.
+/// The same with more than every network of its configuration has, and with some values of some tensors changed.
 fn changed_model(
     config: &serde_json::Value,
+    extent: &Extent,
     words: usize,
     change: impl Fn(&str, &mut [f32]),
 ) -> MemoryFolder {
@@ -33,7 +34,7 @@ fn changed_model(
         MemoryFolder::new("seeded", [("config.json".to_owned(), config.to_string().into_bytes())]);
     let sizes = pollster::block_on(Config::from_folder(&folder)).expect("the config is one that runs");
     let mut random = Random(42);
-    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = network::tensors(&sizes, &Extent::default())
+    let tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = network::tensors(&sizes, extent)
         .into_iter()
         .map(|spec| {
             let (center, spread) = match spec.name.as_str() {
@@ -76,64 +77,142 @@ fn text(words: std::ops::Range<usize>) -> Document {
     Document::Text(words.map(|word| format!("w{}", word * 37 % 1000)).collect::<Vec<_>>().join(" "))
 }
 
+/// The vectors of some documents as each task makes them, and what the model takes of the device.
 async fn embed<B: Backend>(
     folder: &MemoryFolder,
     format: Format,
-    pooling: Pooling,
+    tasks: &[Option<&str>],
+    documents: &[Document],
     backend: B,
-) -> (Vec<f32>, B) {
+) -> (Vec<f32>, MemoryInfo, B) {
     let options = LoadOptions { format, ..LoadOptions::default() };
     let mut specter = Specter::load(folder, options, backend, |_, _| Ok(())).await.expect("it loads");
-    let documents = [text(0..1), text(3..40), text(50..57)];
-    let options = EmbedOptions { pooling: Some(pooling), ..EmbedOptions::default() };
-    let vectors = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
-    (vectors.data, specter.into_backend())
+    let mut vectors = Vec::new();
+    for task in tasks {
+        let options = EmbedOptions {
+            task: task.map(str::to_owned),
+            pooling: Some(Pooling::Cls),
+            ..EmbedOptions::default()
+        };
+        vectors.extend(specter.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds").data);
+    }
+    let memory = specter.backend().memory();
+    (vectors, memory, specter.into_backend())
 }
 
-#[test]
-fn a_network_of_specter2s_size_is_the_same_on_every_device() {
-    let folder = seeded_model(
-        &serde_json::json!({
-            "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-            "intermediate_size": 3072, "vocab_size": 31_090, "max_position_embeddings": 512, "type_vocab_size": 2,
-            "hidden_act": "gelu", "layer_norm_eps": 1e-12,
-        }),
-        1000,
-    );
-    let gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
-    let (expected, _) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Reference::new()));
-    let (found, gpu) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, gpu));
+/// A network of BERT's size.
+struct FullSize {
+    config: serde_json::Value,
+    extent: Extent,
+    tasks: &'static [Option<&'static str>],
+    documents: Vec<Document>,
+    /// Numbers that stay on the device in the format of the weights, and bytes besides.
+    kept: (f64, f64),
+}
+
+/// Loads it on every device: vectors are those of the reference, q8 keeps its distance to f32, and memory is bounded.
+fn check_full_size(FullSize { config, extent, tasks, documents, kept: (parameters, besides) }: &FullSize) {
+    let folder = changed_model(config, extent, 1000, |_, _| {});
+    let gpu = || pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
+    let (exact, ..) = pollster::block_on(embed(&folder, Format::F32, tasks, documents, gpu()));
+    let (expected, ..) = pollster::block_on(embed(&folder, Format::Q8, tasks, documents, Reference::new()));
+    let (found, memory, gpu) = pollster::block_on(embed(&folder, Format::Q8, tasks, documents, gpu()));
     let worst = found.iter().zip(&expected).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max);
     println!("largest difference {worst:e} on {}", gpu.device().adapter);
     assert!(worst <= 1e-3, "the vectors differ by {worst}");
+    let fidelity = mean(&cosines(&found, &exact));
+    println!("q8 has a mean cosine of {fidelity} to f32");
+    assert!(fidelity >= 0.9995, "{fidelity}");
+    for pair in found.chunks(768 * documents.len()).collect::<Vec<_>>().windows(2) {
+        let alike = mean(&cosines(pair[0], pair[1]));
+        assert!(alike < 0.99, "two tasks have vectors with a cosine of {alike}");
+    }
 
     // 1.25 times the weights in q8 is the bar; parameters are counted as the file has them.
-    let parameters = 109.0e6 - 0.59e6;
-    let memory = gpu.memory();
     println!("{} MB of weights, {} MB of activations", memory.weights >> 20, memory.activations >> 20);
     let quantized = parameters * 8.5 / 8.0;
-    assert!((memory.weights as f64) < 1.25 * quantized);
+    let weights = memory.weights as f64;
+    assert!((0.9 * quantized..1.25 * quantized + besides).contains(&weights), "{weights} bytes");
     drop(gpu);
 
     for instructions in Native::instructions() {
         let native = Native::new(Some(instructions), 2).expect("it was found");
         let rounded_to_bytes = native.arithmetic() != Arithmetic::Words;
-        let (found, cpu) = pollster::block_on(embed(&folder, Format::Q8, Pooling::Cls, Cpu::new(native)));
-        let cosines =
-            found.chunks(768).zip(expected.chunks(768)).map(|(found, expected)| cosine(found, expected));
-        let worst = cosines.fold(1.0, f32::min);
+        let (found, memory, _) =
+            pollster::block_on(embed(&folder, Format::Q8, tasks, documents, Cpu::new(native)));
+        let worst = cosines(&found, &expected).into_iter().fold(1.0, f32::min);
         println!("{instructions}: worst cosine {worst}");
         assert!(worst >= if rounded_to_bytes { 0.999 } else { 0.999_999 }, "{instructions}: {worst}");
-        let memory = cpu.memory();
+        let fidelity = mean(&cosines(&found, &exact));
+        println!("{instructions}: q8 has a mean cosine of {fidelity} to f32");
+        assert!(fidelity >= if rounded_to_bytes { 0.999 } else { 0.9995 }, "{instructions}: {fidelity}");
         let all = (memory.weights + memory.activations) as f64;
         println!("{} MB of weights, {} MB of activations", memory.weights >> 20, memory.activations >> 20);
-        assert!(all <= 1.3 * quantized + 64.0 * f64::from(1 << 20), "{all} bytes");
+        assert!(all <= 1.3 * quantized + besides + 64.0 * f64::from(1 << 20), "{all} bytes");
     }
 }
 
-fn cosine(x: &[f32], y: &[f32]) -> f32 {
+/// Of vectors of BERT's size.
+fn cosines(left: &[f32], right: &[f32]) -> Vec<f32> {
+    assert_eq!(left.len(), right.len());
     let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
-    dot(x, y) / (dot(x, x) * dot(y, y)).sqrt()
+    let cosine = |(x, y): (&[f32], &[f32])| dot(x, y) / (dot(x, x) * dot(y, y)).sqrt();
+    left.chunks(768).zip(right.chunks(768)).map(cosine).collect()
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+/// A BERT of base size, with so many words.
+fn bert_base(vocabulary: usize) -> serde_json::Value {
+    serde_json::json!({
+        "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "intermediate_size": 3072, "vocab_size": vocabulary, "max_position_embeddings": 512, "type_vocab_size": 2,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+    })
+}
+
+#[test]
+fn a_network_of_specter2s_size_is_the_same_on_every_device() {
+    check_full_size(&FullSize {
+        config: bert_base(31_090),
+        extent: Extent::default(),
+        tasks: &[None],
+        documents: vec![text(0..1), text(3..40), text(50..57)],
+        kept: (109.0e6 - 0.59e6, 0.0),
+    });
+}
+
+#[test]
+fn a_network_of_semcses_size_is_the_same_on_every_device() {
+    check_full_size(&FullSize {
+        config: serde_json::json!({
+            "model_type": "deberta-v2", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+            "intermediate_size": 3072, "vocab_size": 128_100, "max_position_embeddings": 512, "type_vocab_size": 0,
+            "hidden_act": "gelu", "layer_norm_eps": 1e-7, "relative_attention": true, "position_buckets": 256,
+            "max_relative_positions": -1, "norm_rel_ebd": "layer_norm", "pos_att_type": "p2c|c2p",
+            "position_biased_input": false, "share_att_key": true,
+        }),
+        extent: Extent::default(),
+        tasks: &[None],
+        // Distances beyond 128 tokens share rows of positions.
+        documents: vec![text(0..1), text(3..140), text(50..57)],
+        // What relative positions project to stays f32.
+        kept: (183.4e6, 12.0 * 512.0 * 2.0 * 768.0 * 4.0),
+    });
+}
+
+#[test]
+fn a_network_of_scimults_size_is_the_same_on_every_device() {
+    check_full_size(&FullSize {
+        config: bert_base(30_522),
+        extent: Extent { experts: 3, expert_layers: (1..12).step_by(2).collect(), ..Extent::default() },
+        tasks: &[Some("search"), Some("link-prediction"), Some("classification")],
+        documents: vec![text(0..1), text(3..20)],
+        // Two more sets of four projections in six layers.
+        kept: (108.9e6 + 2.0 * 6.0 * 2_362_368.0, 0.0),
+    });
 }
 
 #[test]
@@ -239,7 +318,7 @@ fn activations_are_rounded_where_the_model_bears_it() {
 #[test]
 fn activations_are_not_rounded_where_the_model_does_not_bear_it() {
     // One column of activations is huge and counts for nothing: beside it, int8 has no digits left for the others.
-    let folder = changed_model(&small_config(128, 64), 200, |name, values| {
+    let folder = changed_model(&small_config(128, 64), &Extent::default(), 200, |name, values| {
         if name == "embeddings.LayerNorm.weight" || name == "encoder.layer.0.output.LayerNorm.weight" {
             values[0] = 1e5;
         }

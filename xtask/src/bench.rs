@@ -7,7 +7,7 @@
 //! | folder | what |
 //! |---|---|
 //! | `python/` | the virtual environment that makes the other files |
-//! | `models/` | SPECTER2-sized networks, as they are published |
+//! | `models/` | networks of SPECTER2's size, as SPECTER2, SemCSE and SciMult are published |
 //! | `hub/` | the same networks as ONNX, as on a model hub |
 //! | `inputs/` | documents and the vectors that PyTorch makes of them |
 //! | `report.md`, `report.json`, `*.svg` | the results |
@@ -28,7 +28,8 @@ use crate::{npm, wasm};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The models to measure; all of them where none is named
+    /// The models to measure; all of them where none is named. Some are measured in turns with specter2-sized, which says how
+    /// much longer they take
     #[arg(long)]
     model: Vec<Network>,
     /// What to measure: 1x32, 1x128, 8x128, 1x512, mixed, start, line, frames; everything where nothing is named
@@ -67,6 +68,10 @@ enum Network {
     /// A network of SPECTER2's size with seeded weights
     #[value(name = "specter2-sized")]
     Specter2Sized,
+    /// A DeBERTa-v2 of that size, as SemCSE is one, in turns with it
+    Deberta,
+    /// A network of that size with experts, as SciMult has them, in turns with it
+    Scimult,
 }
 
 impl Network {
@@ -74,14 +79,35 @@ impl Network {
         match self {
             Network::Minilm => "all-MiniLM-L6-v2",
             Network::Specter2Sized => "specter2-sized",
+            Network::Deberta => "deberta",
+            Network::Scimult => "scimult",
         }
+    }
+
+    /// Whether it is measured beside the network of SPECTER2's size alone, which other engines have no part in.
+    fn is_twin(self) -> bool {
+        matches!(self, Network::Deberta | Network::Scimult)
     }
 
     /// The folder of its published files.
     fn folder(self) -> Result<PathBuf> {
         match self {
             Network::Minilm => Ok(model::published()),
-            Network::Specter2Sized => Ok(files()?.join("models").join(self.name())),
+            seeded => Ok(files()?.join("models").join(seeded.name())),
+        }
+    }
+
+    /// What makes its seeded weights, and how large they are.
+    fn made_by(self) -> Option<(&'static str, &'static [&'static str], &'static str)> {
+        match self {
+            Network::Minilm => None,
+            Network::Specter2Sized => {
+                Some(("tests/fixtures/specter2_sized.py", &["--safetensors"], "440 MB"))
+            }
+            Network::Deberta => Some(("tests/fixtures/full_size.py", &["semcse"], "370 MB")),
+            Network::Scimult => {
+                Some(("tests/fixtures/full_size.py", &["--no-optimizer", "scimult"], "550 MB"))
+            }
         }
     }
 
@@ -89,7 +115,7 @@ impl Network {
     fn pooling(self) -> &'static [&'static str] {
         match self {
             Network::Minilm => &["--pooling", "mean", "--normalize"],
-            Network::Specter2Sized => &["--pooling", "cls"],
+            _ => &["--pooling", "cls"],
         }
     }
 }
@@ -112,10 +138,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     npm::ensure_packages_in("bench")?;
     browsers::ensure(&[Need::Chromium])?;
     model::ensure_published()?;
-    ensure_python()?;
+    let (twins, others): (Vec<Network>, Vec<Network>) =
+        networks.iter().partition(|network| network.is_twin());
+    if !others.is_empty() {
+        ensure_python()?;
+    }
     let papers = papers(options)?;
-    for &network in &networks {
+    for network in others {
         ensure_files(network, papers.as_deref())?;
+    }
+    if !twins.is_empty() {
+        ensure_seeded(Network::Specter2Sized)?;
+    }
+    for network in twins {
+        ensure_seeded(network)?;
     }
     wasm::ensure()?;
     in_chromium(&networks, options)
@@ -203,9 +239,7 @@ fn interpreter() -> Result<String> {
 /// Sees to it that the files of a network are there: its weights, those for other engines, documents and vectors.
 fn ensure_files(network: Network, papers: Option<&Path>) -> Result<()> {
     let (name, folder) = (network.name(), network.folder()?);
-    if network == Network::Specter2Sized {
-        ensure_specter2_sized(&folder)?;
-    }
+    ensure_seeded(network)?;
 
     let weights = stamp_of(&folder.join("model.safetensors"))?;
     let hub = files()?.join("hub").join(name);
@@ -237,21 +271,25 @@ fn ensure_files(network: Network, papers: Option<&Path>) -> Result<()> {
     )
 }
 
-/// SPECTER2's shapes with seeded weights, and the default model's tokenizer: the words of papers are tokens to that
-/// one, as they are to SPECTER2's.
-fn ensure_specter2_sized(folder: &Path) -> Result<()> {
-    let script = "tests/fixtures/specter2_sized.py";
-    Made { at: folder.join("made.txt"), from: text_of(script)? }.ensure(
+/// A network with seeded weights, and the default model's tokenizer: the words of papers are tokens to that one, as
+/// they are to those of the models that it stands for.
+fn ensure_seeded(network: Network) -> Result<()> {
+    let Some((script, arguments, size)) = network.made_by() else { return Ok(()) };
+    let (name, folder) = (network.name(), network.folder()?);
+    // Both scripts lie beside each other, and one reads the other.
+    let from = format!("{}\n{}", text_of("tests/fixtures/specter2_sized.py")?, text_of(script)?);
+    Made { at: folder.join("made.txt"), from }.ensure(
         &Step {
-            does: "making a network of SPECTER2's size (440 MB)",
+            does: &format!("making the network {name} ({size})"),
             by_hand: &format!(
-                "python3 {script} --safetensors {}, then replace vocab.txt there by the tokenizer.json and \
+                "python3 {script} {} {}, then replace vocab.txt there by the tokenizer.json and \
                  tokenizer_config.json of models/all-MiniLM-L6-v2",
+                arguments.join(" "),
                 folder.display()
             ),
         },
         || {
-            run_quietly(command(python()?).args([script, "--safetensors"]).arg(folder))?;
+            run_quietly(command(python()?).arg(script).args(arguments).arg(&folder))?;
             fs::remove_file(folder.join("vocab.txt"))?;
             for name in ["tokenizer.json", "tokenizer_config.json"] {
                 fs::copy(model::published().join(name), folder.join(name))?;
