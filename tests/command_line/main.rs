@@ -279,8 +279,7 @@ fn a_key_reaches_a_base_on_the_model_s_own_server_and_no_other() {
     std::fs::create_dir_all(&folder).expect("it is made");
     std::fs::copy(fixture("model.safetensors"), folder.join("model.safetensors")).expect("it is copied");
 
-    // The server knows files by their names alone, so the base has them all.
-    let own = WebServer::start(&fixture(""), manners);
+    let own = WebServer::start(&fixture(""), Manners { weights_below: Some("/org/own/"), ..manners });
     let mut arguments =
         vec!["embed", "--device", "cpu", "--model", "org/own", "--base", "org/base", "--hub", &own.address];
     arguments.extend(key);

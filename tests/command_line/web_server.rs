@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Manners {
     /// Cuts each connection after so many bytes of a body.
     pub(crate) cut_after: Option<usize>,
+    /// Has only weights below this path.
+    pub(crate) weights_below: Option<&'static str>,
     /// Answers requests for ranges with the whole file.
     pub(crate) no_ranges: bool,
     /// Refuses the first requests because there are too many.
@@ -91,7 +93,9 @@ fn answer(
         return head("302 Found", &format!("Location: {server}/elsewhere{path}\r\nContent-Length: 0\r\n"));
     }
     let name = path.split('?').next().and_then(|path| path.rsplit('/').next());
-    let Some(bytes) = name.and_then(|name| files.get(name)) else {
+    let lacks = manners.weights_below.is_some_and(|below| path.starts_with(below))
+        && name.is_none_or(|name| name != "model.safetensors");
+    let Some(bytes) = name.filter(|_| !lacks).and_then(|name| files.get(name)) else {
         return head("404 Not Found", "Content-Length: 0\r\n");
     };
     let range = range.filter(|_| !manners.no_ranges).and_then(|range| {
