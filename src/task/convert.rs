@@ -70,14 +70,14 @@ impl<P: Folder> Conversion<'_, P> {
         let small = files::of_a_model(folder).await?;
         let config = Config::from_folder(&small).await?;
         // What cannot be used should say so before anything large is read.
-        PoolingDefaults::from_folder(&small).await?;
+        let pooling = PoolingDefaults::from_folder(&small).await?;
         Tokenizer::from_folder(&small, config.positions, config.vocabulary_size, None).await?;
         let checkpoint = open_model(folder, self.weights).await?;
         let Needed { extent, tensors: needed, .. } = Needed::of(&config, &checkpoint)?;
         let experts = known_experts(config.experts.as_deref(), extent.experts)?;
 
         let mut small = small;
-        if let Some(said) = training::pooling(&checkpoint)? {
+        if let Some(said) = training::pooling(&checkpoint)?.filter(|said| *said != pooling) {
             said.write(&mut small);
         }
         for (name, bytes) in small.files().filter(|&(name, _)| name != "config.json") {

@@ -196,7 +196,7 @@ describe(`the demo page, in ${BROWSER}`, () => {
     await page.select('#model', 'scimult');
     assert.deepEqual(await textsOf('#task option'), ['Search', 'Link prediction', 'Classification']);
     assert.equal(await task(), 'link-prediction');
-    assert.match(await textOf('#model-note'), /550 MB/);
+    assert.match(await textOf('#model-note'), /740 MB/);
     await page.select('#model', 'semcse');
     assert.equal(await page.$eval('#task', (select) => /** @type {HTMLSelectElement} */ (select).disabled), true);
     assert.equal(await textOf('#task-note'), 'This model has no tasks.');
