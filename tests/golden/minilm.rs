@@ -113,7 +113,9 @@ async fn a_converted_folder_gives_the_vectors_of_quantizing_while_loading<B: Bac
     let mut quantized = load(MODEL, Format::Q8, backend()).await;
     let converted = converted.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
     let quantized = quantized.embed(documents, &options, |_, _| Ok(())).await.expect("it embeds");
-    assert!(converted.data == quantized.data);
+    // Kernels that are chosen by measuring may be others after another load, and round the last bit otherwise.
+    let difference = largest_difference(&converted.data, &quantized.data);
+    assert!(difference < 1e-5, "differs by {difference}");
 }
 
 #[test]
