@@ -13,6 +13,8 @@ override ROWS_ARE_DOCUMENTS: bool = false;
 
 const MAX_HEAD_VECTORS: u32 = 32;
 
+@group(0) @binding(3) var<storage, read> tokens: array<Token>;
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     let row = invocation.x;
@@ -42,10 +44,10 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     var key_at = first * params.kv_stride + params.key_offset + head * HEAD_VECTORS;
     var value_at = first * params.kv_stride + params.value_offset + head * HEAD_VECTORS;
     for (var token = first; token < end; token++) {
-        let position_at = position_vector(query_token, token, head);
+        let position = position_of(query_token, token, head);
         var score = 0.0;
         for (var i = 0u; i < HEAD_VECTORS; i++) {
-            score += score_part(query[i], keys_values[key_at + i], position_at + i);
+            score += score_part(query[i], keys_values[key_at + i], position + i);
         }
         if score > largest {
             // What was summed so far was relative to the old largest score.

@@ -15,6 +15,9 @@ override HEADS: u32 = 4;
 override HEAD_VECTORS: u32 = 16;
 const KEYS: u32 = 4;
 
+// The first row and the document of each four rows
+@group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
+
 // In one dimension: only there do drivers agree that a quad is four in a row.
 @compute @workgroup_size(4 * HEADS)
 fn main(

@@ -1,23 +1,5 @@
 // The scores of four queries and four keys by a quad: Q Kᵀ · scale.
 
-struct AttentionParams {
-    rows: u32,
-    heads: u32,
-    query_stride: u32,
-    query_offset: u32,
-    kv_stride: u32,
-    key_offset: u32,
-    value_offset: u32,
-    scale: f32,
-}
-
-@group(0) @binding(0) var<uniform> params: AttentionParams;
-@group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> keys_values: array<vec4<f32>>;
-// The first row and the document of each four rows
-@group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
-// Where each document starts, and where the last one ends: (D + 1)
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
 
 // The row of a quad's query that each of its invocations keeps a part of: its own first.

@@ -4,34 +4,6 @@
 // Sixteen pairs of tokens have seven distances. So that these are the same in all invocations, each keeps its parts of the
 // queries in the order of the rows, and finds its own one among the scores.
 
-struct AttentionPositionsParams {
-    rows: u32,
-    heads: u32,
-    query_stride: u32,
-    query_offset: u32,
-    kv_stride: u32,
-    key_offset: u32,
-    value_offset: u32,
-    scale: f32,
-    // The place of distance 0 in position_rows.
-    here: u32,
-    // How many rows of positions a head has.
-    position_count: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: AttentionPositionsParams;
-@group(0) @binding(1) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> keys_values: array<vec4<f32>>;
-// The first row and the document of each four rows
-@group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
-// Where each document starts, and where the last one ends: (D + 1)
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
-// The row of each distance, query less key, and of three more at each end
-@group(0) @binding(5) var<storage, read> position_rows: array<u32>;
-// For each head and each row, Pk and then Pq · scale: (heads, position_count, 2 · HEAD_VECTORS)
-@group(0) @binding(6) var<storage, read> positions: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> output: array<vec4<f32>>;
-
 // The row of a quad's query that each of its invocations keeps a part of: all in the same order.
 fn query_row(first: u32, lane: u32, at: u32, last: u32) -> u32 {
     return min(first + at, last);
@@ -44,8 +16,7 @@ struct PairPositions {
 }
 
 fn pair_positions(distance: u32, lane: u32, head: u32) -> PairPositions {
-    let row = position_rows[distance];
-    let at = (head * params.position_count + row) * 2 * HEAD_VECTORS + lane;
+    let at = position_at(distance, head) + lane;
     return PairPositions(position_part(at), position_part(at + HEAD_VECTORS));
 }
 

@@ -34,11 +34,10 @@ use device::{Device, Watched};
 use linear::Plans;
 use packing::Order;
 use readback::Arriving;
-use recorder::{Kernel, Recorder};
+use recorder::{Bound, Kernel, Recorder};
 use shaders::{
-    ApplyGateParams, AttentionParams, AttentionPositionsParams, BottleneckParams, EmbeddingParams,
-    GateParams, LayerNormParams, LinearParams, NeighboursParams, PoolParams, QuantizeParams, Shader,
-    TopKParams,
+    ApplyGateParams, AttentionParams, BottleneckParams, EmbeddingParams, GateParams, LayerNormParams,
+    LinearParams, NeighboursParams, PoolParams, QuantizeParams, Shader, TopKParams,
 };
 
 pub use arena::Rows;
@@ -353,26 +352,6 @@ impl Gpu {
     }
 }
 
-impl AttentionParams {
-    /// The same, and where positions are.
-    fn with_positions(self, positions: &Positions) -> AttentionPositionsParams {
-        let Self { rows, heads, query_stride, query_offset, kv_stride, key_offset, value_offset, scale } =
-            self;
-        AttentionPositionsParams {
-            rows,
-            heads,
-            query_stride,
-            query_offset,
-            kv_stride,
-            key_offset,
-            value_offset,
-            scale,
-            here: positions.here as u32,
-            position_count: positions.count as u32,
-        }
-    }
-}
-
 /// The shader for a matrix format.
 fn by_format(format: Format, shaders: [&'static Shader; 4]) -> &'static Shader {
     let [f32, f16, q8, q4] = shaders;
@@ -671,6 +650,8 @@ impl Backend for Gpu {
             key_offset: vectors(columns.key),
             value_offset: vectors(columns.value),
             scale: positions.map_or((head_size as f32).sqrt().recip(), |positions| positions.scale),
+            here: positions.map_or(0, |positions| positions.here as u32),
+            position_count: positions.map_or(0, |positions| positions.count as u32),
         };
         let head_vectors = ("HEAD_VECTORS", f64::from(vectors(head_size)));
         let operations = match queries.of {
@@ -698,34 +679,26 @@ impl Backend for Gpu {
                 let shaders = (&shaders::ATTENTION, &shaders::ATTENTION_POSITIONS);
                 (shaders, constants, self.arena.tokens(), [rows.div_ceil(64), heads])
             };
-        let contents = [queries.into(), keys_values.into(), rows_by.into(), starts.into()];
-        match positions {
-            None => self.recorder.dispatch(
-                &self.device,
-                &Kernel {
-                    shader: shaders.0,
-                    constants: &constants,
-                    params: &params,
-                    inputs: &contents,
-                    output: (&out).into(),
-                    workgroups,
-                    operations,
-                },
-            ),
-            Some(positions) => self.recorder.dispatch(
-                &self.device,
-                &Kernel {
-                    shader: shaders.1,
-                    constants: &constants,
-                    params: &params.with_positions(positions),
-                    inputs: &[&contents[..], &[(&positions.rows).into(), (&positions.projections).into()]]
-                        .concat(),
-                    output: (&out).into(),
-                    workgroups,
-                    operations: 2 * operations,
-                },
-            ),
-        }
+        let mut inputs = vec![queries.into(), keys_values.into(), rows_by.into(), starts.into()];
+        let (shader, terms) = match positions {
+            None => (shaders.0, 1),
+            Some(positions) => {
+                inputs.extend([Bound::from(&positions.rows), Bound::from(&positions.projections)]);
+                (shaders.1, 2)
+            }
+        };
+        self.recorder.dispatch(
+            &self.device,
+            &Kernel {
+                shader,
+                constants: &constants,
+                params: &params,
+                inputs: &inputs,
+                output: (&out).into(),
+                workgroups,
+                operations: terms * operations,
+            },
+        );
         out
     }
 
