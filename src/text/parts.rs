@@ -30,7 +30,7 @@ pub(super) struct Assembly {
     pub(super) vocabulary: Vocabulary,
     pub(super) normalization: Option<Normalization>,
     pub(super) splitting: Option<Splitting>,
-    pub(super) template: Template,
+    pub(super) special_tokens: SpecialTokens,
     pub(super) added_tokens: Vec<AddedToken>,
 }
 
@@ -50,8 +50,8 @@ impl Assembly {
                 .map(|part| Normalization::read(&part, file))
                 .transpose()?,
             splitting: set(part("pre_tokenizer")?).map(|part| Splitting::read(&part, file)).transpose()?,
-            template: set(part("post_processor")?)
-                .map_or_else(|| Ok(Template::default()), |part| Template::read(&part, file))?,
+            special_tokens: set(part("post_processor")?)
+                .map_or_else(|| Ok(SpecialTokens::default()), |part| SpecialTokens::read(&part, file))?,
             vocabulary: Vocabulary::read(model.get(), file)?,
             added_tokens: tokens
                 .iter()
@@ -352,21 +352,21 @@ impl PreTokenizer for Splitting {
     }
 }
 
-/// What stands around a text.
-pub(super) struct Template(Vec<Place>);
+/// The special tokens that stand around a text.
+pub(super) struct SpecialTokens(Vec<Place>);
 
 enum Place {
     Text,
     Special(Vec<u32>),
 }
 
-impl Default for Template {
+impl Default for SpecialTokens {
     fn default() -> Self {
         Self(vec![Place::Text])
     }
 }
 
-impl Template {
+impl SpecialTokens {
     const TYPES: [&str; 2] = ["TemplateProcessing", "BertProcessing"];
 
     /// A text between two tokens.
@@ -398,8 +398,8 @@ impl Template {
         }
     }
 
-    /// How many tokens stand around a text.
-    pub(super) fn special_tokens(&self) -> usize {
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
         let count = |place: &Place| match place {
             Place::Text => 0,
             Place::Special(ids) => ids.len(),

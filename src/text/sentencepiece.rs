@@ -9,7 +9,7 @@ use tokenizers::normalizers::Strip;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::punctuation::Punctuation;
 
-use super::parts::{Assembly, Normalization, Sought, Splitting, Template, Vocabulary, added_token};
+use super::parts::{Assembly, Normalization, Sought, SpecialTokens, Splitting, Vocabulary, added_token};
 use super::tokenization::Tokenization;
 use super::unigram::Unigram;
 use crate::error::{Error, Result};
@@ -236,7 +236,7 @@ pub(super) fn read(model: &[u8], mut beside: Beside, file: &str) -> Result<Token
     let unknown = usize::try_from(trainer.unk_id()).map_err(|error| corrupt(error.to_string()))?;
     let unigram = Unigram::new(pieces.collect(), Some(unknown), false).map_err(corrupt)?;
     let id = |token: &str| unigram.id(token).ok_or_else(|| corrupt(format!("the vocabulary has no {token}")));
-    let template = Template::between(id("[CLS]")?, id("[SEP]")?);
+    let special_tokens = SpecialTokens::between(id("[CLS]")?, id("[SEP]")?);
 
     let mut normalizers = Vec::new();
     if beside.is_on("do_lower_case") {
@@ -260,7 +260,7 @@ pub(super) fn read(model: &[u8], mut beside: Beside, file: &str) -> Result<Token
         vocabulary: Vocabulary::Unigram(unigram),
         normalization: Some(Normalization::Sequence(normalizers)),
         splitting: Some(Splitting::Sequence(splits)),
-        template,
+        special_tokens,
         added_tokens: tokens,
     };
     Tokenization::new(parts, file)

@@ -15,7 +15,7 @@ use tokenizers::{
 
 use unicode_categories::UnicodeCategories as _;
 
-use super::parts::{Assembly, Normalization, Splitting, Template, Vocabulary};
+use super::parts::{Assembly, Normalization, SpecialTokens, Splitting, Vocabulary};
 use crate::error::{Error, Result};
 
 /// All that makes ids of a text.
@@ -23,7 +23,7 @@ pub(super) struct Tokenization {
     vocabulary: Vocabulary,
     normalization: Option<Normalization>,
     splitting: Option<Splitting>,
-    template: Template,
+    special_tokens: SpecialTokens,
     /// Added tokens that are looked for in the text as it is.
     as_written: AddedTokens,
     /// Those that are looked for in what the normalization makes of it.
@@ -34,7 +34,7 @@ pub(super) struct Tokenization {
 impl Tokenization {
     /// Puts the parts of a file together.
     pub(super) fn new(parts: Assembly, file: &str) -> Result<Self> {
-        let Assembly { vocabulary, normalization, splitting, template, added_tokens } = parts;
+        let Assembly { vocabulary, normalization, splitting, special_tokens, added_tokens } = parts;
         let numbered = numbered(added_tokens, &vocabulary);
         let largest_id = numbered.iter().map(|&(_, id)| id).chain([vocabulary.largest_id()]).max();
         let (mut as_written, mut normalized) = (Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ impl Tokenization {
             vocabulary,
             normalization,
             splitting,
-            template,
+            special_tokens,
         })
     }
 
@@ -75,7 +75,7 @@ impl Tokenization {
 
     /// How many tokens are put around a text.
     pub(super) fn special_tokens(&self) -> usize {
-        self.template.special_tokens()
+        self.special_tokens.count()
     }
 
     /// The ids of a text, cut so that with the special tokens there are at most so many.
@@ -94,7 +94,7 @@ impl Tokenization {
         pieces.tokenize(|word| self.vocabulary.tokenize(word.get()))?;
         let splits = pieces.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
         let ids = splits.iter().filter_map(|(_, _, tokens)| tokens.as_ref()).flatten().map(|token| token.id);
-        Ok(self.template.around(&ids.take(most.saturating_sub(self.special_tokens()))))
+        Ok(self.special_tokens.around(&ids.take(most.saturating_sub(self.special_tokens.count()))))
     }
 }
 

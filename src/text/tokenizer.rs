@@ -7,7 +7,7 @@ use tokenizers::AddedToken;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 
-use super::parts::{Assembly, Normalization, Splitting, Template, Vocabulary};
+use super::parts::{Assembly, Normalization, SpecialTokens, Splitting, Vocabulary};
 use super::sentencepiece::{self, Beside};
 use super::tokenization::Tokenization;
 use crate::error::{Error, Result};
@@ -203,7 +203,7 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
     };
     // SciBERT's cased repository says nothing; its vocabulary does.
     let lower_case = config.do_lower_case.unwrap_or_else(|| !has_capitals(vocabulary.keys()));
-    let template = Template::between(id(cls)?, id(sep)?);
+    let special_tokens = SpecialTokens::between(id(cls)?, id(sep)?);
     id(unknown)?;
     let special: Vec<AddedToken> = names
         .iter()
@@ -224,7 +224,7 @@ fn word_piece(vocabulary: &[u8], config: TokenizerConfig, file: &str) -> Result<
         vocabulary: Vocabulary::WordPiece(model),
         normalization: Some(Normalization::Bert(normalizer)),
         splitting: Some(Splitting::Bert),
-        template,
+        special_tokens,
         added_tokens: special,
     };
     Tokenization::new(parts, file)
