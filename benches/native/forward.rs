@@ -49,6 +49,16 @@ pub(crate) struct Measured {
     pub(crate) weight_bytes: usize,
     /// The kernels that the device was found to be fastest with.
     pub(crate) kernels: Vec<Tuned>,
+    /// Where the time of a forward pass goes, most of it first; nothing where the device has no clock to read.
+    pub(crate) times: Vec<Time>,
+}
+
+/// What all runs of a kernel take in one forward pass, by the device's clock.
+#[derive(Clone, Serialize)]
+pub(crate) struct Time {
+    pub(crate) kernel: &'static str,
+    pub(crate) dispatches: usize,
+    pub(crate) ms: f64,
 }
 
 impl<B: Backend> Forward<B> {
@@ -110,7 +120,22 @@ impl Forward<Gpu> {
             gflops: operations(config, shape) / median / 1e9,
             weight_bytes: weight_bytes(config, self.dtype),
             kernels: self.encoder.backend.tuned(),
+            times: self.times(&batch).await?,
         })
+    }
+
+    /// Runs a batch once more, by the device's clock.
+    async fn times(&mut self, batch: &Batch) -> Result<Vec<Time>> {
+        self.encoder.backend.measure_kernels(true);
+        self.run(batch).await?;
+        let times = self.encoder.backend.kernel_times().await?;
+        self.encoder.backend.measure_kernels(false);
+        let mut times: Vec<Time> = times
+            .into_iter()
+            .map(|(kernel, time)| Time { kernel, dispatches: time.dispatches, ms: time.seconds * 1e3 })
+            .collect();
+        times.sort_by(|left, right| right.ms.total_cmp(&left.ms));
+        Ok(times)
     }
 }
 

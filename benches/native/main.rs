@@ -137,15 +137,18 @@ async fn run(options: &Options) -> Result<()> {
         report.take_matmuls(matmuls)?;
         report.begin_forward(rounds);
     }
-    for network in models {
+    for network in &models {
         let folder = network.folder()?;
         for &dtype in &dtypes {
             let gpu = Gpu::new(GpuOptions::native()).await?;
-            let mut forward = Forward::load(network, &folder, dtype, gpu).await?;
+            let mut forward = Forward::load(*network, &folder, dtype, gpu).await?;
             for &shape in &shapes {
                 report.take_forward(forward.measure(shape, usize::from(rounds), software).await?);
             }
         }
+    }
+    if !models.is_empty() {
+        report.show_times();
     }
     if !twins.is_empty() {
         Report::begin_twins(rounds);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use specter_web::engine::DeviceInfo;
 
 use crate::copy::Copy;
-use crate::forward::Measured;
+use crate::forward::{Measured, Time};
 use crate::matmul::Matmul;
 use crate::twins::Twin;
 
@@ -121,6 +121,27 @@ impl Report {
             share_of_bandwidth * 100.0,
         );
         self.forward.push(Row { measured, share_of_best_matmul, share_of_bandwidth });
+    }
+
+    /// Prints where the time of the forward passes went.
+    pub(crate) fn show_times(&self) {
+        let rows = self.forward.iter().map(|row| &row.measured).filter(|measured| !measured.times.is_empty());
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            println!("\nThis device has no clock that says where the time of a forward pass goes.");
+            return;
+        }
+        println!("\n### Where the time goes, by the device's clock\n");
+        println!("A pass for each dispatch, whose times are added; what lies between them is not seen.\n");
+        println!("| model | weights | shape | ms in kernels | of them |");
+        println!("|---|---|---|--:|---|");
+        for Measured { model, dtype, shape, times, .. } in rows {
+            let all: f64 = times.iter().map(|time| time.ms).sum();
+            let share =
+                |time: &Time| format!("{} × {} {:.1} %", time.dispatches, time.kernel, 100.0 * time.ms / all);
+            let shares = times.iter().map(share).collect::<Vec<_>>().join(", ");
+            println!("| {model} | {} | {shape} | {} | {shares} |", dtype.name(), short(all));
+        }
     }
 
     /// Prints what the rows to come mean.

@@ -1,12 +1,15 @@
 //! Whole networks, every device against the scalar reference.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::cpu::Cpu;
+use specter_web::engine::encoder::{Output, Readout, Skill};
 use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
+use specter_web::engine::loading::open_model;
 use specter_web::engine::reference::Reference;
-use specter_web::engine::{Backend, MemoryInfo};
+use specter_web::engine::{Backend, Encoder, MemoryInfo};
 use specter_web::folder::MemoryFolder;
 use specter_web::model::network::{self, Extent};
 use specter_web::model::{Config, Pooling};
@@ -279,6 +282,55 @@ fn a_steady_stream_of_batches_creates_nothing() {
             specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
         }
         assert_eq!(specter.backend().memory(), memory);
+    });
+}
+
+#[test]
+fn the_device_says_how_long_each_kernel_takes() {
+    pollster::block_on(async {
+        let folder = small_model(128, 64);
+        let gpu = GpuOptions { tuning: Tuning::Usual, ..GpuOptions::native() };
+        let gpu = Gpu::new(gpu).await.expect("there is a GPU to test on");
+        let config = Config::from_folder(&folder).await.expect("the config is one that runs");
+        let output = Output { pooling: Pooling::Mean, normalize: false, layers: usize::MAX };
+        let gpu = Encoder::prepare(gpu, &config, Format::Q8, output).await.expect("it fits");
+        let source = open_model(&folder, None).await.expect("there are weights");
+        let (mut encoder, _) =
+            Encoder::load(&source, config, Format::Q8, gpu, |_, _| Ok(())).await.expect("it loads");
+        let batch = Random(3).batch(&[20, 5], encoder.config.vocabulary_size);
+        let embed = async |encoder: &mut Encoder<Gpu>| {
+            let pending = encoder.encode(&batch, Skill::default(), output, &Readout::Vectors);
+            let pending = pending.expect("it encodes");
+            encoder.backend.receive(pending).await.expect("vectors come")
+        };
+        let dispatches = |encoder: &Encoder<Gpu>| {
+            // A kernel has a row for each of its variants.
+            let mut dispatches: BTreeMap<String, usize> = BTreeMap::new();
+            for kernel in encoder.backend.kernels() {
+                *dispatches.entry(kernel.name).or_default() += kernel.dispatches as usize;
+            }
+            dispatches
+        };
+
+        let vectors = embed(&mut encoder).await;
+        let before = dispatches(&encoder);
+        encoder.backend.measure_kernels(true);
+        let begin = Instant::now();
+        assert_eq!(embed(&mut encoder).await, vectors);
+        let elapsed = begin.elapsed().as_secs_f64();
+        let times = encoder.backend.kernel_times().await.expect("the readings come");
+        println!("{times:?} in {elapsed} s");
+        for (kernel, after) in dispatches(&encoder) {
+            let ran = after - before[&kernel];
+            assert_eq!(times.get(kernel.as_str()).map_or(0, |time| time.dispatches), ran, "{kernel}");
+        }
+        assert!(times.values().all(|time| time.seconds > 0.0));
+        assert!(times.values().map(|time| time.seconds).sum::<f64>() < elapsed);
+
+        assert!(encoder.backend.kernel_times().await.expect("nothing is waited for").is_empty());
+        encoder.backend.measure_kernels(false);
+        assert_eq!(embed(&mut encoder).await, vectors);
+        assert!(encoder.backend.kernel_times().await.expect("nobody measures").is_empty());
     });
 }
 

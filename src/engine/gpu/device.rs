@@ -132,6 +132,8 @@ impl Device {
         let mut required = wgpu::Features::empty();
         required.set(wgpu::Features::SUBGROUP, features.subgroups && !in_browser);
         required.set(wgpu::Features::SHADER_F16, features.f16);
+        // For whoever measures; browsers make clocks too coarse for it.
+        required.set(wgpu::Features::TIMESTAMP_QUERY, !in_browser && has(wgpu::Features::TIMESTAMP_QUERY));
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("specter-web"),

@@ -2,19 +2,21 @@
 //!
 //! [`device`] opens an adapter and listens for its faults, [`packing`] brings weights into the order in which the
 //! kernels read them, [`arena`] keeps activation buffers, [`recorder`] turns operations into dispatches of one compute
-//! pass, and [`readback`] brings results home. The kernels are in `shaders/`; [`shaders`] is what the build made of
+//! pass, and [`readback`] brings results home. [`profile`] measures where the time goes. The kernels are in `shaders/`; [`shaders`] is what the build made of
 //! them. Where there are several for one operation, [`linear`] lists them, and [`tuning`] finds the fastest.
 
 mod arena;
 mod device;
 mod linear;
 mod packing;
+mod profile;
 mod readback;
 mod recorder;
 pub mod shaders;
 mod tuning;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -33,6 +35,7 @@ use arena::{Arena, PerKind};
 use device::{Device, Watched};
 use linear::Plans;
 use packing::Order;
+use profile::Profile;
 use readback::Arriving;
 use recorder::{Bound, Kernel, Recorder};
 use shaders::{
@@ -43,6 +46,7 @@ use shaders::{
 pub use arena::Rows;
 pub use device::Features;
 pub use linear::{LinearKernel, Plan};
+pub use profile::KernelTime;
 pub use readback::Waiting;
 pub use tuning::{Tuned, Tuning};
 
@@ -232,6 +236,24 @@ impl Gpu {
     #[must_use]
     pub fn objects(&self) -> usize {
         self.recorder.objects() + self.arena.objects()
+    }
+
+    /// Measures how long each kernel takes, by the device's own clock and in a pass for each dispatch, or stops measuring. Where
+    /// the device has no such clock, nothing is measured.
+    pub fn measure_kernels(&mut self, measure: bool) {
+        self.recorder.profile = measure.then(|| Profile::new(&self.device)).flatten();
+    }
+
+    /// What each kernel has taken since this was asked for the last time, by its name; nothing where nobody measures.
+    ///
+    /// # Errors
+    ///
+    /// `device-lost` where the readings do not arrive.
+    pub async fn kernel_times(&mut self) -> Result<BTreeMap<&'static str, KernelTime>> {
+        match &mut self.recorder.profile {
+            Some(profile) => profile.times(&self.device, &self.waiting).await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// Fills all activation buffers with NaN, so that a kernel that leaves something out cannot pass a test.
@@ -894,7 +916,7 @@ impl Backend for Gpu {
 
     async fn receive(&mut self, pending: Pending) -> Result<Vec<f32>> {
         let Pending { arriving, watched } = pending;
-        let received = arriving.wait(&self.device, &self.waiting).await;
+        let received = arriving.wait::<f32>(&self.device, &self.waiting).await;
         // Where a part of the submission was refused, nothing ran, and what was read is of an older batch.
         let received = self.device.settle(watched).await.and(received);
         let (values, staging) = received.inspect_err(|_| self.start_over())?;

@@ -70,12 +70,12 @@ impl Arriving {
         Self { staging: Some(staging), size, submission, mapping }
     }
 
-    /// Waits for them: the values as f32, and the buffer for others to use.
-    pub(super) async fn wait(
+    /// Waits for them: the values, and the buffer for others to use.
+    pub(super) async fn wait<T: bytemuck::Pod>(
         mut self,
         device: &Device,
         waiting: &Waiting,
-    ) -> Result<(Vec<f32>, wgpu::Buffer)> {
+    ) -> Result<(Vec<T>, wgpu::Buffer)> {
         let mapping = Arc::clone(&self.mapping);
         match waiting {
             Waiting::EventLoop => {}

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::Weights;
 use super::arena::{Numbered, Rows};
 use super::device::Device;
+use super::profile::Profile;
 use super::shaders::Shader;
 use crate::engine::KernelInfo;
 
@@ -18,7 +19,7 @@ const PARAMS_STRIDE: usize = 256;
 
 /// How many dispatches' parameters fit into the uniform buffer; more are run in several goes. BERT-base takes 110, and
 /// with an adapter in each block 150.
-const DISPATCHES_PER_FLUSH: usize = 256;
+pub(super) const DISPATCHES_PER_FLUSH: usize = 256;
 
 /// Operations in one submission. A GPU should be free for other pages at least ten times a second; a software adapter
 /// reaches about 10 GFLOP/s, a small GPU a hundred times that.
@@ -73,12 +74,23 @@ struct Pipeline {
     dispatches: u64,
 }
 
-struct Dispatch {
+pub(super) struct Dispatch {
+    /// The name of its shader.
+    pub(super) kernel: &'static str,
     pipeline: wgpu::ComputePipeline,
     bind_group: Rc<wgpu::BindGroup>,
     params_offset: u32,
     workgroups: [u32; 2],
     operations: u64,
+}
+
+impl Dispatch {
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &*self.bind_group, &[self.params_offset]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
 }
 
 pub(super) struct Recorder {
@@ -88,6 +100,8 @@ pub(super) struct Recorder {
     dispatches: Vec<Dispatch>,
     params: Vec<u8>,
     params_buffer: wgpu::Buffer,
+    /// While somebody measures.
+    pub(super) profile: Option<Profile>,
 }
 
 impl Recorder {
@@ -102,6 +116,7 @@ impl Recorder {
             dispatches: Vec::new(),
             params: Vec::new(),
             params_buffer,
+            profile: None,
         }
     }
 
@@ -161,6 +176,7 @@ impl Recorder {
         self.params.extend_from_slice(bytemuck::bytes_of(kernel.params));
         self.params.resize(self.params.len().next_multiple_of(PARAMS_STRIDE), 0);
         self.dispatches.push(Dispatch {
+            kernel: kernel.shader.name,
             pipeline: pipeline.compute.clone(),
             bind_group: Rc::clone(bind_group),
             params_offset,
@@ -192,20 +208,22 @@ impl Recorder {
 
             let mut encoder =
                 device.handle.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for dispatch in now {
-                let [x, y] = dispatch.workgroups;
-                pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &*dispatch.bind_group, &[dispatch.params_offset]);
-                pass.dispatch_workgroups(x, y, 1);
+            let readings = self.profile.as_ref().map(|profile| profile.record(device, &mut encoder, now));
+            if readings.is_none() {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for dispatch in now {
+                    dispatch.record(&mut pass);
+                }
             }
-            drop(pass);
             if rest.is_empty()
                 && let Some(at_end) = at_end.take()
             {
                 at_end(&mut encoder);
             }
             let submission = device.queue.submit([encoder.finish()]);
+            if let (Some(profile), Some(readings)) = (&mut self.profile, readings) {
+                profile.submitted(now, readings, submission.clone());
+            }
             if rest.is_empty() {
                 break submission;
             }
