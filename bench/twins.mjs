@@ -1,7 +1,8 @@
 /** How much longer networks of BERT's size take than BERT itself. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { textOf, wordsOf } from './documents.mjs';
 import { BERT } from './models.mjs';
 import { SHAPES } from './shapes.mjs';
 import { reasonOf, Stand } from './stand.mjs';
@@ -93,18 +94,14 @@ async function start(stand) {
 }
 
 /**
- * Documents of exact lengths: words that are a token each to the tokenizer that all of these networks are given.
+ * Documents of exact lengths, of the tokenizer that all of these networks are given.
  *
  * @param {string} files
  */
 function writeDocuments(files) {
-  const { model } = JSON.parse(readFileSync(join(files, 'models', BERT.name, 'tokenizer.json'), 'utf8'));
-  const words = Object.keys(model.vocab).filter((word) => /^[a-z]{3,}$/.test(word));
-  // [CLS] and [SEP] are two of the tokens. Ids are for other engines.
-  const document = (/** @type {number} */ tokens, /** @type {number} */ index) => {
-    const chosen = Array.from({ length: tokens - 2 }, (_, at) => words[(7919 * (index + 1) * (at + 1)) % words.length]);
-    return { text: chosen.join(' '), ids: [] };
-  };
+  const words = wordsOf(join(files, 'models', BERT.name, 'tokenizer.json'));
+  // Ids are for other engines.
+  const document = (/** @type {number} */ tokens, /** @type {number} */ index) => ({ text: textOf(words, tokens, index), ids: [] });
   /** @type {Record<string, Document[]>} */
   const sets = {};
   for (const { set, count } of SHAPES) {

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: specter-web beside other engines, in one browser, on the same weights and documents.
 //!
 //! The other engines' code and tools are in `bench/`, with a `package.json` and a `requirements.txt` of its own; no
-//! other command downloads them. With `--native`, specter-web alone and without a browser: `benches/native/`,
-//! which needs none of the above. What is made lies in the target folder's `bench/`:
+//! other command downloads them. With `--dawn`, specter-web alone and under Node.js: `bench/dawn/`. With `--native`,
+//! without WebAssembly too: `benches/native/`, which needs none of the above. What is made lies in the target folder's
+//! `bench/`:
 //!
 //! | folder | what |
 //! |---|---|
@@ -11,13 +12,13 @@
 //! | `hub/` | the same networks as ONNX, as on a model hub |
 //! | `inputs/` | documents and the vectors that PyTorch makes of them |
 //! | `report.md`, `report.json`, `*.svg` | the results |
-//! | `native.json` | the results of `--native` |
+//! | `native.json`, `dawn.json` | the results of `--native` and `--dawn` |
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::browsers::{self, Need};
@@ -56,6 +57,10 @@ pub(crate) struct Options {
     /// as 8x128
     #[arg(long, conflicts_with_all = ["engine", "papers", "patience", "hardware"])]
     native: bool,
+    /// Measure the WebAssembly of browsers under Node.js, on the WebGPU of Dawn and this machine's own GPU; shapes are any such
+    /// as 8x128
+    #[arg(long, conflicts_with_all = ["engine", "papers", "patience", "hardware", "native"])]
+    dawn: bool,
 }
 
 /// How often each engine is measured in a browser.
@@ -136,6 +141,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     npm::ensure_packages()?;
     npm::ensure_packages_in("bench")?;
+    if options.dawn {
+        return on_dawn(&networks, options);
+    }
     browsers::ensure(&[Need::Chromium])?;
     model::ensure_published()?;
     let (twins, others): (Vec<Network>, Vec<Network>) =
@@ -169,6 +177,27 @@ fn in_chromium(networks: &[Network], options: &Options) -> Result<()> {
     measurement.args(["--rounds", &rounds.to_string(), "--patience", &options.patience.to_string()]);
     if options.hardware {
         measurement.arg("--hardware");
+    }
+    run_command(&mut measurement)
+}
+
+/// What runs in browsers, outside of them.
+fn on_dawn(networks: &[Network], options: &Options) -> Result<()> {
+    model::ensure_published()?;
+    let networks: Vec<Network> = networks.iter().copied().filter(|network| !network.is_twin()).collect();
+    ensure!(
+        !networks.is_empty(),
+        "these models are measured in turns with BERT, in a browser or with --native"
+    );
+    for &network in &networks {
+        ensure_seeded(network)?;
+    }
+    wasm::ensure()?;
+    let mut measurement = npm::node("bench/dawn/run.mjs");
+    measurement.arg("--files").arg(files()?);
+    choose(&mut measurement, &networks, options)?;
+    if let Some(rounds) = options.rounds {
+        measurement.args(["--rounds", &rounds.to_string()]);
     }
     run_command(&mut measurement)
 }

@@ -1,0 +1,197 @@
+/**
+ * Measures the WebAssembly that browsers run, without a browser: under Node.js, on the WebGPU of Dawn, and so on
+ * GPUs of machines that have no screen. `cargo xtask bench --dawn` makes what is needed and runs this:
+ *
+ *     node bench/dawn/run.mjs --files target/bench [--model NAME]… [--shape DOCUMENTSxTOKENS]… [--rounds N]
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { serve } from '../../xtask/browser/serve.mjs';
+import { textOf, wordsOf } from '../documents.mjs';
+import { MODELS, operations } from '../models.mjs';
+import { meanCosine, median } from '../statistics.mjs';
+import { runsFor, seconds } from '../turns.mjs';
+import { withDawn } from './environment.mjs';
+
+/** @import { Specter } from '../../www/specter.js' */
+/** @import { Model } from '../types.js' */
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Float32 first: the others are compared with it. */
+const DTYPES = /** @type {const} */ (['f32', 'q8', 'q4']);
+
+/** A title, an abstract, a few abstracts, the longest document. */
+const SHAPES = ['1x32', '1x128', '8x128', '1x512'];
+
+/** Fills the largest GPU; a software adapter would take minutes. */
+const LARGE = '32x512';
+
+/** How often each shape is run, where that does not take too long. */
+const ROUNDS = 20;
+
+/**
+ * @typedef {object} Row
+ * @property {string} model
+ * @property {string} shape  documents × tokens
+ * @property {string} dtype
+ * @property {number[]} milliseconds  from texts to vectors
+ * @property {number} tokensPerSecond
+ * @property {number} gflops
+ * @property {number} cosine    mean, to float32 on the same device
+ * @property {number} gpuBytes  of buffers that are alive after the runs
+ * @property {unknown} tuning   the kernels that were found to be fastest
+ */
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      files: { type: 'string' },
+      model: { type: 'string', multiple: true },
+      shape: { type: 'string', multiple: true },
+      rounds: { type: 'string' },
+    },
+  });
+  if (!values.files) throw new Error('--files is missing: the folder of what `cargo xtask bench` has made.');
+  const rounds = Number(values.rounds ?? ROUNDS);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is not a number of one or more.`);
+  const models = (values.model ?? Object.keys(MODELS)).map((name) => {
+    if (!MODELS[name]) throw new Error(`--model ${name} is not measured on Dawn. There are: ${Object.keys(MODELS).join(', ')}.`);
+    return MODELS[name];
+  });
+  return { files: resolve(values.files), models, shapes: values.shape?.map(shapeOf), rounds };
+}
+
+/** @param {string} name */
+function shapeOf(name) {
+  const [documents, tokens] = name.split('x').map(Number);
+  if (documents >= 1 && tokens >= 3 && tokens <= 512) return { name, documents, tokens };
+  throw new Error(`--shape ${name} is not documents x tokens, as in 8x128, with 3 to 512 tokens each.`);
+}
+
+async function main() {
+  const { files, models, rounds, ...asked } = options();
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new Error(
+      'Dawn finds no adapter here. It needs a driver of Vulkan, Metal or Direct3D 12; where there is no GPU, that of Chromium ' +
+        'will do: VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json.',
+    );
+  }
+  const { Specter } = await import('../../www/specter.js');
+  const server = await serve({ folders: [['/files/', files]] });
+  /** @type {Row[]} */
+  const rows = [];
+  /** @type {ReturnType<Specter['info']>['device'] | undefined} */
+  let device;
+  let version = '';
+  try {
+    for (const model of models) {
+      const words = wordsOf(join(folderOf(model, files), 'tokenizer.json'));
+      /** @type {Map<string, Float32Array>} */
+      const exact = new Map();
+      for (const dtype of DTYPES) {
+        const specter = await Specter.load(new URL(model.source, server.url).href, {
+          device: 'webgpu', dtype, worker: false, cache: false, maxLength: 512, pooling: model.pooling, normalize: model.normalize,
+        });
+        const info = specter.info();
+        ({ device, version } = info);
+        const shapes = asked.shapes ?? [...SHAPES, ...(device.software ? [] : [LARGE])].map(shapeOf);
+        for (const { name, documents, tokens } of shapes) {
+          const texts = Array.from({ length: documents }, (_, index) => textOf(words, tokens, index));
+          const { milliseconds, data } = await timed(specter, texts, rounds);
+          console.error(`${model.name} ${dtype} ${name}: ${seconds(median(milliseconds))}`);
+          const expected = exact.get(name) ?? data;
+          exact.set(name, expected);
+          rows.push({
+            model: model.name,
+            shape: name,
+            dtype,
+            milliseconds,
+            tokensPerSecond: (1000 * documents * tokens) / median(milliseconds),
+            gflops: (documents * operations(model, tokens)) / median(milliseconds) / 1e6,
+            cosine: meanCosine(data, expected, model.hidden),
+            gpuBytes: /** @type {any} */ (globalThis).gpuBytes.alive,
+            tuning: info.tuning,
+          });
+        }
+        await specter.dispose();
+      }
+    }
+  } finally {
+    await server.close();
+  }
+  if (!device) return;
+  console.log(markdown(rows, device, version));
+  mkdirSync(files, { recursive: true });
+  const path = join(files, 'dawn.json');
+  writeFileSync(path, `${JSON.stringify({ version, device, rows }, null, 2)}\n`);
+  console.error(`\nwritten to ${path}`);
+}
+
+/**
+ * Runs that count, after some to warm up.
+ *
+ * @param {Specter} specter
+ * @param {string[]} texts
+ * @param {number} rounds
+ */
+async function timed(specter, texts, rounds) {
+  const once = async () => {
+    const begin = performance.now();
+    const { data } = await specter.embed(texts);
+    return { data, milliseconds: performance.now() - begin };
+  };
+  const first = await once();
+  const count = runsFor(first.milliseconds, rounds);
+  const milliseconds = [];
+  for (let round = 0; round < count; round++) milliseconds.push((await once()).milliseconds);
+  return { milliseconds, data: /** @type {Float32Array} */ (first.data) };
+}
+
+/**
+ * @param {Model} model
+ * @param {string} files
+ */
+function folderOf({ source }, files) {
+  return source.startsWith('/files/') ? join(files, source.slice('/files/'.length)) : join(REPOSITORY, source);
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {ReturnType<Specter['info']>['device']} device
+ * @param {string} version
+ */
+function markdown(rows, { adapter, software, features }, version) {
+  const kind = software ? 'a **software adapter**, whose times say little of a GPU' : 'a hardware adapter';
+  const lines = rows.map(({ model, shape, dtype, milliseconds, tokensPerSecond, gflops, cosine, gpuBytes }) => [
+    model,
+    shape,
+    dtype,
+    seconds(median(milliseconds)),
+    `${seconds(Math.min(...milliseconds))} … ${seconds(Math.max(...milliseconds))}`,
+    milliseconds.length,
+    tokensPerSecond.toFixed(0),
+    gflops.toPrecision(3),
+    cosine.toFixed(5),
+    (gpuBytes / 1e6).toFixed(1),
+  ]);
+  const head = ['model', 'shape', 'weights', 'median', 'min … max', 'runs', 'tokens/s', 'GFLOP/s', 'cosine to f32', 'GPU MB'];
+  return [
+    `## ${adapter}, through Dawn\n`,
+    `specter-web ${version} under Node.js ${process.version} on ${cpus()[0]?.model.trim() ?? 'an unnamed processor'}; ${kind}.`,
+    `With ${features.join(', ') || 'nothing optional'}. Shapes are documents × tokens; times are from texts to vectors.\n`,
+    ...[head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`),
+  ].join('\n');
+}
+
+try {
+  await withDawn(main);
+} catch (error) {
+  console.error(`The benchmark did not come to its end: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
