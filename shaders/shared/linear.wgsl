@@ -14,9 +14,10 @@ struct LinearParams {
     row_tiles: u32,
     first_row_tile: u32,
     rows: u32,
+    // Not constants: so all dense layers of a network run the same pipeline, and compiling one takes as long as many runs.
+    is_activated: u32,
+    has_residual: u32,
 }
-
-override HAS_RESIDUAL: bool = false;
 
 // Groups of 32 inputs share a scale: 8 tiles.
 const GROUP_TILES: u32 = 8;
@@ -28,8 +29,11 @@ const GROUP_TILES: u32 = 8;
 
 fn store(row: u32, tile: u32, sum: vec4<f32>) {
     let at = row * params.row_tiles + params.first_row_tile + tile;
-    var y = activate(sum + bias[params.first_bias_tile + tile]);
-    if HAS_RESIDUAL {
+    var y = sum + bias[params.first_bias_tile + tile];
+    if params.is_activated != 0 {
+        y = activate(y);
+    }
+    if params.has_residual != 0 {
         y += residual[at];
     }
     output[at] = y;
@@ -48,12 +52,9 @@ fn store_rows(
     sum6: vec4<f32>,
     sum7: vec4<f32>,
 ) {
-    store(row, tile, sum0);
-    store(row + 1, tile, sum1);
-    store(row + 2, tile, sum2);
-    store(row + 3, tile, sum3);
-    store(row + 4, tile, sum4);
-    store(row + 5, tile, sum5);
-    store(row + 6, tile, sum6);
-    store(row + 7, tile, sum7);
+    // Written out, the activation is compiled eight times over, which takes a software adapter longer than many runs.
+    var sums = array<vec4<f32>, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
+    for (var i = 0u; i < 8; i++) {
+        store(row + i, tile, sums[i]);
+    }
 }

@@ -111,7 +111,7 @@ impl<B: Backend> Encoder<B> {
         }
         let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
         let (_, inventory) = network::describe(config, &extent)?;
-        backend.prepare(&shapes(&inventory.matrices, format)).await?;
+        backend.prepare(&shapes(&inventory.matrices, format), config.activation).await?;
         if !B::COMPILES {
             return Ok(backend);
         }

@@ -120,8 +120,8 @@ pub trait Backend {
     /// Whether operations have to be compiled before they run for the first time.
     const COMPILES: bool;
 
-    /// Prepares for matrices of these shapes, of which none is there yet.
-    async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()>;
+    /// Prepares for matrices of these shapes, of which none is there yet, and for the activation of feed-forward layers.
+    async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()>;
     /// Whether there is a faster way that rounds activations, which not every model bears.
     fn can_round(&self) -> bool {
         false

@@ -348,18 +348,26 @@ impl Operation for CpuLinear {
 fn check_kernel(kernel: LinearKernel, rounding: f32) {
     let options = GpuOptions { tuning: Tuning::Pinned(kernel), ..GpuOptions::native() };
     let rounded = linears().prop_map(move |linear| RoundedLinear { linear, rounding });
-    check_on(gpu(options.clone()), cases(), rounded);
-    // It is that kernel that was checked, and no other in its place.
-    let mut gpu = gpu(options);
+    let prepared = || {
+        let mut gpu = gpu(options.clone());
+        pollster::block_on(gpu.prepare(&[], Activation::Gelu)).expect("there is nothing to measure");
+        gpu
+    };
+    check_on(prepared(), cases(), rounded);
+    // It is that kernel that was checked, and no other in its place; and layers of a network share a pipeline.
+    let mut gpu = prepared();
     let case = Case { seed: 1, lengths: vec![3], hidden: 64, format: Format::Q8, other_format: Format::Q8 };
-    let linear = Linear { outputs: 64, range: None, activation: Activation::Identity, residual: false };
-    let mut bench = Bench::new(&mut gpu, &case);
-    let rows = linear.run(&mut bench);
-    let pending = bench.backend.send(&rows).expect("it fits");
-    pollster::block_on(bench.backend.receive(pending)).expect("the kernels run");
+    for (activation, residual) in [(Activation::Identity, true), (Activation::Gelu, false)] {
+        let linear = Linear { outputs: 64, range: None, activation, residual };
+        let mut bench = Bench::new(&mut gpu, &case);
+        let rows = linear.run(&mut bench);
+        let pending = bench.backend.send(&rows).expect("it fits");
+        pollster::block_on(bench.backend.receive(pending)).expect("the kernels run");
+    }
     let ran: Vec<String> = gpu.kernels().into_iter().map(|kernel| kernel.name).collect();
-    let name = format!("linear_{}", kernel.name().replace('-', "_"));
-    assert!(ran.iter().any(|kernel| kernel.starts_with(&name)), "{name} has not run: {ran:?}");
+    let name = format!("linear_{}_q8", kernel.name().replace('-', "_"));
+    let name = if kernel == LinearKernel::Dot { "linear_dot" } else { &name };
+    assert_eq!(ran.iter().filter(|kernel| *kernel == name).count(), 1, "of {ran:?}");
 }
 
 #[test]
@@ -403,7 +411,7 @@ fn linear_on_a_cpu_loses_what_its_rounding_does() {
 fn a_kernel_is_chosen_by_measuring_and_known_the_next_time() {
     let shapes = [MatrixShape { outputs: 96, inputs: 64, format: Format::Q8 }];
     let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
-    pollster::block_on(gpu.prepare(&shapes)).expect("some kernel is right");
+    pollster::block_on(gpu.prepare(&shapes, Activation::Gelu)).expect("some kernel is right");
     let tuned = gpu.tuned();
     assert_eq!(tuned.len(), 1);
     let measured = gpu.kernels().len();
@@ -411,7 +419,7 @@ fn a_kernel_is_chosen_by_measuring_and_known_the_next_time() {
 
     let options = GpuOptions { tuning: Tuning::Known(tuned.clone()), ..GpuOptions::native() };
     let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
-    pollster::block_on(gpu.prepare(&shapes)).expect("nothing is measured");
+    pollster::block_on(gpu.prepare(&shapes, Activation::Gelu)).expect("nothing is measured");
     assert_eq!(gpu.tuned(), tuned);
     assert!(gpu.kernels().is_empty());
 }

@@ -293,7 +293,7 @@ impl<P: Processor> Backend for Cpu<P> {
     type Pending = Vec<f32>;
     const COMPILES: bool = false;
 
-    async fn prepare(&mut self, _: &[MatrixShape]) -> Result<()> {
+    async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
         Ok(())
     }
 

@@ -108,6 +108,8 @@ pub struct Gpu {
     may_round: bool,
     /// Tables of more bytes are kept in parts.
     largest_table: u64,
+    /// What the network's dense layers apply, where they apply any.
+    activation: Activation,
     /// The widest rows that any operation of the network makes.
     widest: usize,
     tokens: usize,
@@ -225,6 +227,7 @@ impl Gpu {
             may_round: false,
             largest_table: device.largest_binding(),
             device,
+            activation: Activation::Identity,
             widest: 0,
             tokens: 0,
             documents: 0,
@@ -403,7 +406,8 @@ impl Backend for Gpu {
     type Pending = Pending;
     const COMPILES: bool = true;
 
-    async fn prepare(&mut self, matrices: &[MatrixShape]) -> Result<()> {
+    async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()> {
+        self.activation = activation;
         self.tune(matrices).await
     }
 
@@ -600,6 +604,8 @@ impl Backend for Gpu {
         let rows = self.row_count(input.of);
         let out = self.arena.rows(&self.device, input.of, outputs.len());
         let quad_groups = self.quad_groups();
+        // A layer without one shares the pipeline of those with the network's own.
+        let compiled = if activation == Activation::Identity { self.activation } else { activation };
         let mut quantized = None;
         for part in weight.parts() {
             let computed = part.rows.start.max(outputs.start)..part.rows.end.min(outputs.end);
@@ -607,12 +613,10 @@ impl Backend for Gpu {
                 continue;
             }
             let kernel = part.plan.kernel(rows, self.may_round);
-            let groups = [("GROUPS", quad_groups as f64)];
-            let common =
-                [("ACTIVATION", f64::from(activation.number())), ("HAS_RESIDUAL", flag(residual.is_some()))];
-            let constants: Vec<(&'static str, f64)> = match kernel {
-                LinearKernel::Quads => common.into_iter().chain(groups).collect(),
-                _ => common.to_vec(),
+            let constants = [("ACTIVATION", f64::from(compiled.number())), ("GROUPS", quad_groups as f64)];
+            let constants = match kernel {
+                LinearKernel::Quads => &constants[..],
+                _ => &constants[..1],
             };
             let scales = part.scales.as_ref().unwrap_or(&part.values);
             let x = match kernel {
@@ -625,7 +629,7 @@ impl Backend for Gpu {
                 &self.device,
                 &Kernel {
                     shader: kernel.shader(part.format),
-                    constants: &constants,
+                    constants,
                     params: &LinearParams {
                         inputs: tiles(weight.columns),
                         output_tiles: tiles(computed.len()),
@@ -634,6 +638,8 @@ impl Backend for Gpu {
                         row_tiles: tiles(outputs.len()),
                         first_row_tile: tiles(computed.start - outputs.start),
                         rows: rows as u32,
+                        is_activated: u32::from(activation != Activation::Identity),
+                        has_residual: u32::from(residual.is_some()),
                     },
                     inputs: &[
                         x.into(),

@@ -154,7 +154,7 @@ impl Backend for Reference {
     type Pending = Vec<f32>;
     const COMPILES: bool = false;
 
-    async fn prepare(&mut self, _: &[MatrixShape]) -> Result<()> {
+    async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
         Ok(())
     }
 
