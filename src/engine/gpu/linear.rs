@@ -15,7 +15,7 @@ use crate::weights::Format;
 pub(super) const FEW_ROWS: usize = 32;
 
 /// A way to compute a dense layer. The shaders of that name say how each works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinearKernel {
     /// Sums in registers and nothing else; runs everywhere.

@@ -3,6 +3,8 @@
 //! Each candidate multiplies by weights of the model's own shapes. One whose answer differs from the reference by more
 //! than rounding explains is not taken, however fast.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::linear::{FEW_ROWS, LinearKernel, Plan, Plans};
@@ -41,7 +43,8 @@ pub struct Tuned {
     pub plan: Plan,
 }
 
-/// How long measuring may take; a measurement that was begun is ended.
+/// How long measuring may take. When it is over, no other kernel is tried, and those that are known are taken where they are
+/// right.
 const BUDGET_MS: f64 = 300.0;
 
 /// What share of the fastest exact kernel's time one that rounds activations may take, to be worth the trouble; and where
@@ -56,9 +59,13 @@ const MANY_SOFTWARE_ROWS: usize = 128;
 /// Operations of one run, which cannot be interrupted. A matrix for which this is too few is not measured.
 const LARGEST_RUN: u64 = 10_000_000_000;
 
-/// How often a kernel runs while it is timed: one run is shorter than asking for its end.
-const REPEATS: usize = 16;
-const SOFTWARE_REPEATS: usize = 4;
+/// Rows on which a kernel is tried that is not timed: more than it computes at once, and no whole number of that.
+const TRIED_ROWS: usize = 72;
+
+/// What the clock of a browser can tell. A kernel is repeated until that makes so much of a difference: one run may take less
+/// than the way to the device and back.
+const LEGIBLE_MS: f64 = 3.0;
+const MOST_REPEATS: usize = 125;
 
 /// How often it is timed; the shortest time counts, since others can only lengthen it.
 const TRIES: usize = 3;
@@ -141,19 +148,37 @@ impl Gpu {
         let end = (self.clock)() + BUDGET_MS;
         let mut plans = Plans::new();
         for &shape in &shapes {
-            let measured = plans.iter().find(|(other, _): &(&MatrixShape, _)| other.format == shape.format);
-            let plan = match measured {
-                Some((_, &plan)) if software || (self.clock)() > end => plan,
-                _ => self.measure(shape).await?,
+            let known = plans.iter().find(|(other, _): &(&MatrixShape, _)| other.format == shape.format);
+            let known = known.map(|(_, &plan)| plan).filter(|_| software || self.is_past(end));
+            let plan = match known {
+                Some(plan) if self.is_right(shape, plan).await? => plan,
+                _ => self.measure(shape, end).await?,
             };
             plans.insert(shape, plan);
         }
         Ok(plans)
     }
 
+    fn is_past(&self, end: f64) -> bool {
+        (self.clock)() > end
+    }
+
+    /// Whether the kernels of a plan multiply by matrices of a shape as the reference does.
+    async fn is_right(&mut self, shape: MatrixShape, plan: Plan) -> Result<bool> {
+        let probe = Probe::new(shape);
+        let kernels: BTreeSet<LinearKernel> =
+            [plan.few, plan.many].into_iter().chain(plan.rounding).collect();
+        for kernel in kernels {
+            if self.try_out(&probe, kernel, TRIED_ROWS).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The fastest plan for a shape. Both of its kernels read weights in the same order, which is that of the fastest one
     /// for many rows.
-    async fn measure(&mut self, shape: MatrixShape) -> Result<Plan> {
+    async fn measure(&mut self, shape: MatrixShape, end: f64) -> Result<Plan> {
         let features = self.device.features();
         self.device.check_size("a matrix", shape.format.value_bytes(shape.outputs, shape.inputs) as u64)?;
         let probe = Probe::new(shape);
@@ -164,21 +189,29 @@ impl Gpu {
         }
         let many_rows = many_rows.min(affordable);
         let runs = |kernel: &LinearKernel| kernel.runs_on(features, shape.format);
-        let (rounding, exact): (Vec<_>, Vec<_>) =
+        let (rounding, mut exact): (Vec<_>, Vec<_>) =
             LinearKernel::ALL.into_iter().filter(runs).partition(|kernel| kernel.rounds());
-        let (mut many, time) = self.fastest(&probe, &exact, many_rows).await?;
+        // In case time runs out.
+        let usual = self.usual_plan(shape.format).many;
+        exact.sort_by_key(|&kernel| kernel != usual);
+        let (mut many, time) = self.fastest(&probe, &exact, many_rows, end).await?;
         let of_order = |order| exact.iter().copied().filter(move |kernel| kernel.order() == order);
         let mut worth = None;
         // On a CPU, finding out whether a model bears it takes longer than most visits would gain.
-        let rounding = if self.device.is_software() { Vec::new() } else { rounding };
-        if let Ok((kernel, rounding_time)) = self.fastest(&probe, &rounding, many_rows).await {
+        let rounding = if self.device.is_software() || self.is_past(end) { Vec::new() } else { rounding };
+        let rounding = match self.fastest(&probe, &rounding, many_rows, end).await {
+            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+            // None is right here, or there is none.
+            found => found.ok(),
+        };
+        if let Some((kernel, rounding_time)) = rounding {
             // Without the fastest exact kernel, rounding has more to make up for.
             let same_order = kernel.order() == many.order();
             let share = if same_order { WORTH_ROUNDING } else { WORTH_REORDERING };
             if rounding_time < share * time {
                 if !same_order {
                     let others: Vec<_> = of_order(kernel.order()).collect();
-                    many = self.fastest(&probe, &others, many_rows).await?.0;
+                    many = self.fastest(&probe, &others, many_rows, end).await?.0;
                 }
                 worth = Some(kernel);
             }
@@ -186,23 +219,28 @@ impl Gpu {
         let candidates: Vec<_> = of_order(many.order()).collect();
         let few = match candidates.as_slice() {
             &[only] => only,
-            several => self.fastest(&probe, several, FEW_ROWS / 4).await?.0,
+            several => self.fastest(&probe, several, FEW_ROWS / 4, end).await?.0,
         };
         Ok(Plan { few, many, rounding: worth })
     }
 
-    /// The fastest of some kernels whose answer is right, and its time.
+    /// The fastest of some kernels whose answer is right, and its time; of those that were tried when time ran out, and one
+    /// at the least.
     async fn fastest(
         &mut self,
         probe: &Probe,
         kernels: &[LinearKernel],
         rows: usize,
+        end: f64,
     ) -> Result<(LinearKernel, f64)> {
         let mut fastest: Option<(LinearKernel, f64)> = None;
         let mut refused = None;
         for &kernel in kernels {
+            if fastest.is_some() && self.is_past(end) {
+                break;
+            }
             let to_beat = fastest.map_or(f64::INFINITY, |(_, time)| time);
-            match self.time(probe, kernel, rows, to_beat).await {
+            match self.time(probe, kernel, rows, to_beat, end).await {
                 Ok(Some(time)) if time < to_beat => fastest = Some((kernel, time)),
                 Ok(_) => {}
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
@@ -225,57 +263,68 @@ impl Gpu {
         kernel: LinearKernel,
         rows: usize,
         to_beat: f64,
+        end: f64,
     ) -> Result<Option<f64>> {
-        let MatrixShape { outputs, inputs, format } = probe.shape;
-        self.plans.insert(probe.shape, Plan::both(kernel));
-        let mut weight = self.matrix(&[(outputs, format)], inputs, Layout::Linear)?;
-        for (row, tile) in (0..outputs).step_by(TILE).zip(probe.tiles.iter().cycle()) {
-            self.write_rows(&mut weight, row, tile.clone())?;
-        }
-        let dense = Dense { weight, bias: self.vector(&vec![0.0; outputs])? };
-        // This makes the pipeline, too.
-        let input = self.probe_rows(probe, rows)?;
-        let answer = self.linear(&input, &dense, Outputs::All, Activation::Identity, None);
-        let pending = self.send(&answer)?;
-        if !probe.agrees(kernel, &self.receive(pending).await?) {
-            return Ok(None);
-        }
-        let repeats = if self.device.is_software() { SOFTWARE_REPEATS } else { REPEATS };
-        let mut shortest = f64::INFINITY;
+        let Some(tried) = self.try_out(probe, kernel, rows).await? else { return Ok(None) };
+        // What comes with a run besides its kernels is in both times.
+        let (mut once, mut repeated) = (f64::INFINITY, f64::INFINITY);
+        let mut repeats = 1;
         for _ in 0..TRIES {
-            let input = self.probe_rows(probe, rows)?;
-            let start = (self.clock)();
-            self.run(&input, &dense, repeats).await?;
-            shortest = shortest.min(((self.clock)() - start) / repeats as f64);
-            if shortest > HOPELESS * to_beat {
+            once = once.min(self.run(&tried, 1).await?);
+            repeated = repeated.min(self.run(&tried, 1 + repeats).await?);
+            while repeated - once < LEGIBLE_MS && repeats < MOST_REPEATS {
+                repeats *= 5;
+                repeated = self.run(&tried, 1 + repeats).await?;
+            }
+            if (repeated - once) / repeats as f64 > HOPELESS * to_beat || self.is_past(end) {
                 break;
             }
         }
-        Ok(Some(shortest))
+        Ok(Some((repeated - once).max(0.0) / repeats as f64))
     }
 
-    /// Runs a layer so many times, and waits for it by reading a single row.
-    async fn run(&mut self, input: &Rows, dense: &Dense<Matrix, Weights>, times: usize) -> Result<()> {
+    /// Multiplies some rows by the probe's weights; with what, where the answer is right.
+    async fn try_out(&mut self, probe: &Probe, kernel: LinearKernel, rows: usize) -> Result<Option<Tried>> {
+        let MatrixShape { outputs, inputs, format } = probe.shape;
+        self.plans.insert(probe.shape, Plan::both(kernel));
+        let mut weight = self.matrix(&[(outputs, format)], inputs, Layout::Linear)?;
+        for (row, block) in probe.blocks() {
+            self.write_rows(&mut weight, row, block)?;
+        }
+        let dense = Dense { weight, bias: self.vector(&vec![0.0; outputs])? };
+        let mut batch = Batch::new();
+        batch.push(&vec![0; rows]);
+        // This makes the pipeline, too.
+        self.begin(&batch, 0)?;
+        let input = self.arena.rows(&self.device, RowsOf::Tokens, inputs);
+        self.device.queue.write_buffer(input.buffer(), 0, bytemuck::cast_slice(&probe.rows(rows)));
+        let answer = self.linear(&input, &dense, Outputs::All, Activation::Identity, None);
+        let pending = self.send(&answer)?;
+        let is_right = probe.agrees(kernel, &self.receive(pending).await?);
+        Ok(is_right.then_some(Tried { batch, input, dense }))
+    }
+
+    /// Runs a layer so many times, and waits for it by reading a single row: milliseconds.
+    async fn run(&mut self, tried: &Tried, times: usize) -> Result<f64> {
+        let Tried { batch, input, dense } = tried;
+        let start = (self.clock)();
+        self.begin(batch, 0)?;
         let mut answer = self.linear(input, dense, Outputs::All, Activation::Identity, None);
         for _ in 1..times {
             answer = self.linear(input, dense, Outputs::All, Activation::Identity, None);
         }
         let row = self.first_rows(&answer);
         let pending = self.send(&row)?;
-        self.receive(pending).await.map(drop)
+        self.receive(pending).await?;
+        Ok((self.clock)() - start)
     }
+}
 
-    /// Starts a batch whose activations are the probe's.
-    fn probe_rows(&mut self, probe: &Probe, rows: usize) -> Result<Rows> {
-        let mut batch = Batch::new();
-        batch.push(&vec![0; rows]);
-        self.begin(&batch, 0)?;
-        let input = self.arena.rows(&self.device, RowsOf::Tokens, probe.shape.inputs);
-        let values: Vec<f32> =
-            (0..rows).flat_map(|row| probe.row.iter().map(move |x| x * row_scale(row))).collect();
-        self.device.queue.write_buffer(input.buffer(), 0, bytemuck::cast_slice(&values));
-        Ok(input)
-    }
+/// A kernel that can be timed: rows of activations on the device, and the layer that they meet.
+struct Tried {
+    batch: Batch,
+    input: Rows,
+    dense: Dense<Matrix, Weights>,
 }
 
 /// Rows of activations differ by a factor, so that one in the place of another is seen.
@@ -288,33 +337,43 @@ fn row_scale(row: usize) -> f32 {
 struct Probe {
     shape: MatrixShape,
     row: Vec<f32>,
-    tiles: Vec<Block>,
+    /// As many rows of weights as there are before they come again, and those of them that the last ones are.
+    turn: Block,
+    rest: Option<Block>,
     expected: Vec<f32>,
 }
 
-const TILE: usize = 4;
-/// Coprime to the tiles of a kernel.
-const TILES: usize = 7;
+/// Rows of weights before they come again: 7 tiles, which is coprime to the tiles of a kernel, twice, since weights are written
+/// by 8 rows.
+const TURN: usize = 2 * 7 * 4;
 
 impl Probe {
     fn new(shape: MatrixShape) -> Self {
+        let MatrixShape { outputs, inputs, format } = shape;
         // Numbers that look random between -1 and 1: the fractional parts of multiples of the golden ratio.
         let number = |index: usize| ((index as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32;
-        let row: Vec<f32> = (0..shape.inputs).map(|index| number(index * 7 + 3)).collect();
-        let length = TILE * shape.inputs;
-        let tile = |tile: usize| (0..length).map(|index| number(tile * length + index)).collect();
-        let tiles: Vec<Block> =
-            (0..TILES).map(|index| Block::F32(tile(index)).into_format(shape.format)).collect();
-        let answers: Vec<f32> = tiles
-            .iter()
-            .flat_map(|tile| {
-                let weights = tile.to_f32();
-                let dot = |output: &[f32]| output.iter().zip(&row).map(|(w, x)| w * x).sum::<f32>();
-                weights.chunks(shape.inputs).map(dot).collect::<Vec<f32>>()
-            })
-            .collect();
-        let expected = answers.into_iter().cycle().take(shape.outputs).collect();
-        Self { shape, row, tiles, expected }
+        let row: Vec<f32> = (0..inputs).map(|index| number(index * 7 + 3)).collect();
+        let tiles: Vec<f32> = (0..TURN / 2 * inputs).map(number).collect();
+        let turn = [&tiles[..], &tiles[..]].concat();
+        let rest = turn.get(..outputs % TURN * inputs).filter(|rest| !rest.is_empty());
+        let rest = rest.map(|rest| Block::F32(rest.to_vec()).into_format(format));
+        let turn = Block::F32(turn).into_format(format);
+        let dot = |output: &[f32]| output.iter().zip(&row).map(|(w, x)| w * x).sum::<f32>();
+        let answers: Vec<f32> = turn.to_f32().chunks(inputs).map(dot).collect();
+        let expected = answers.into_iter().cycle().take(outputs).collect();
+        Self { shape, row, turn, rest, expected }
+    }
+
+    /// The weights, and the first row of each part of them.
+    fn blocks(&self) -> impl Iterator<Item = (usize, Block)> {
+        let turns = self.shape.outputs / TURN;
+        let rest = self.rest.iter().map(move |rest| (turns * TURN, rest.clone()));
+        (0..turns).map(|turn| (turn * TURN, self.turn.clone())).chain(rest)
+    }
+
+    /// So many rows of activations.
+    fn rows(&self, count: usize) -> Vec<f32> {
+        (0..count).flat_map(|row| self.row.iter().map(move |x| x * row_scale(row))).collect()
     }
 
     /// Whether a kernel's answer is right.
