@@ -4,24 +4,33 @@ import { fileURLToPath } from 'node:url';
 
 import { countGpuBytes } from '../page/gpu-bytes.js';
 
-/** Dawn runs as long as something refers to it, and a process that it runs in does not end. */
-export async function withDawn(/** @type {() => Promise<void>} */ work) {
+/** Pipelines that were made, and how long Dawn took to compile them, which it does at once. */
+export const pipelines = { count: 0, milliseconds: 0 };
+
+/** Bytes of buffers on the GPU. */
+export const gpuBytes = { alive: 0 };
+
+/**
+ * Does some work in such an environment.
+ *
+ * @param {() => Promise<void>} work
+ */
+export async function withDawn(work) {
   // Only this benchmark installs it.
   const { create, globals } = await import(/** @type {string} */ ('webgpu'));
   Object.assign(globalThis, globals);
   countGpuBytes();
-  const told = globalThis.navigator;
-  const fetchElsewhere = globalThis.fetch;
-  Object.defineProperty(globalThis, 'navigator', {
-    value: { gpu: create([]), userAgent: `Node.js ${process.version}`, hardwareConcurrency: told?.hardwareConcurrency ?? 1 },
-    configurable: true,
-  });
+  Object.defineProperty(gpuBytes, 'alive', { get: () => Reflect.get(globalThis, 'gpuBytes').alive });
+  countPipelines();
+  const { fetch, navigator } = globalThis;
+  const become = (/** @type {object} */ value) => Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
+  become({ gpu: create([]), userAgent: `Node.js ${process.version}`, hardwareConcurrency: navigator?.hardwareConcurrency ?? 1 });
   Object.assign(globalThis, {
     // The engine looks for it to know that it runs in a page.
     Window: class Window {},
     fetch: (/** @type {string | URL | Request} */ input, /** @type {RequestInit} */ init) => {
       const address = new URL(input instanceof Request ? input.url : input);
-      return address.protocol === 'file:' ? fetchFile(address) : fetchElsewhere(input, init);
+      return address.protocol === 'file:' ? fetchFile(address) : fetch(input, init);
     },
     addEventListener() {},
     removeEventListener() {},
@@ -29,8 +38,20 @@ export async function withDawn(/** @type {() => Promise<void>} */ work) {
   try {
     await work();
   } finally {
-    Object.defineProperty(globalThis, 'navigator', { value: told, configurable: true });
+    // Dawn runs as long as something refers to it, and a process that it runs in does not end.
+    become(navigator);
   }
+}
+
+function countPipelines() {
+  const { createComputePipeline } = GPUDevice.prototype;
+  GPUDevice.prototype.createComputePipeline = function (descriptor) {
+    const begin = performance.now();
+    const pipeline = createComputePipeline.call(this, descriptor);
+    pipelines.milliseconds += performance.now() - begin;
+    pipelines.count += 1;
+    return pipeline;
+  };
 }
 
 /** @param {URL} address */

@@ -15,7 +15,7 @@ import { textOf, wordsOf } from '../documents.mjs';
 import { MODELS, operations } from '../models.mjs';
 import { meanCosine, median } from '../statistics.mjs';
 import { runsFor, seconds } from '../turns.mjs';
-import { withDawn } from './environment.mjs';
+import { gpuBytes, pipelines, withDawn } from './environment.mjs';
 
 /** @import { Specter } from '../../www/specter.js' */
 /** @import { Model } from '../types.js' */
@@ -30,6 +30,9 @@ const SHAPES = ['1x32', '1x128', '8x128', '1x512'];
 
 /** Fills the largest GPU; a software adapter would take minutes. */
 const LARGE = '32x512';
+
+/** All documents of a shape are one batch, as with `--native`. */
+const MOST_TOKENS = 32 * 512;
 
 /** How often each shape is run, where that does not take too long. */
 const ROUNDS = 20;
@@ -47,17 +50,28 @@ const ROUNDS = 20;
  * @property {unknown} tuning   the kernels that were found to be fastest
  */
 
+/**
+ * @typedef {object} Start
+ * @property {string} model
+ * @property {string} dtype
+ * @property {number} milliseconds  from nothing to where texts can be embedded
+ * @property {number} pipelines     that were made
+ * @property {number} compiling     milliseconds of them
+ *
+ * @typedef {ReturnType<Specter['info']>['device']} Device
+ */
+
 function options() {
   const { values } = parseArgs({
     options: {
       files: { type: 'string' },
       model: { type: 'string', multiple: true },
       shape: { type: 'string', multiple: true },
-      rounds: { type: 'string' },
+      rounds: { type: 'string', default: String(ROUNDS) },
     },
   });
   if (!values.files) throw new Error('--files is missing: the folder of what `cargo xtask bench` has made.');
-  const rounds = Number(values.rounds ?? ROUNDS);
+  const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is not a number of one or more.`);
   const models = (values.model ?? Object.keys(MODELS)).map((name) => {
     if (!MODELS[name]) throw new Error(`--model ${name} is not measured on Dawn. There are: ${Object.keys(MODELS).join(', ')}.`);
@@ -68,7 +82,7 @@ function options() {
 
 /** @param {string} name */
 function shapeOf(name) {
-  const [documents, tokens] = name.split('x').map(Number);
+  const [, documents, tokens] = (/^(\d{1,5})x(\d{1,3})$/.exec(name) ?? []).map(Number);
   if (documents >= 1 && tokens >= 3 && tokens <= 512) return { name, documents, tokens };
   throw new Error(`--shape ${name} is not documents x tokens, as in 8x128, with 3 to 512 tokens each.`);
 }
@@ -86,50 +100,76 @@ async function main() {
   const server = await serve({ folders: [['/files/', files]] });
   /** @type {Row[]} */
   const rows = [];
-  /** @type {ReturnType<Specter['info']>['device'] | undefined} */
-  let device;
-  let version = '';
+  /** @type {Start[]} */
+  const starts = [];
+  /** @type {{ device: Device, version: string } | undefined} */
+  let about;
   try {
     for (const model of models) {
       const words = wordsOf(join(folderOf(model, files), 'tokenizer.json'));
       /** @type {Map<string, Float32Array>} */
       const exact = new Map();
       for (const dtype of DTYPES) {
-        const specter = await Specter.load(new URL(model.source, server.url).href, {
-          device: 'webgpu', dtype, worker: false, cache: false, maxLength: 512, pooling: model.pooling, normalize: model.normalize,
+        const { pooling, normalize } = model;
+        const source = new URL(model.source, server.url).href;
+        const begin = performance.now();
+        const compiled = { ...pipelines };
+        const specter = await Specter.load(source, {
+          device: 'webgpu', dtype, worker: false, cache: false, maxLength: 512, tokenBudget: MOST_TOKENS, pooling, normalize,
         });
-        const info = specter.info();
-        ({ device, version } = info);
-        const shapes = asked.shapes ?? [...SHAPES, ...(device.software ? [] : [LARGE])].map(shapeOf);
-        for (const { name, documents, tokens } of shapes) {
-          const texts = Array.from({ length: documents }, (_, index) => textOf(words, tokens, index));
-          const { milliseconds, data } = await timed(specter, texts, rounds);
-          console.error(`${model.name} ${dtype} ${name}: ${seconds(median(milliseconds))}`);
-          const expected = exact.get(name) ?? data;
-          exact.set(name, expected);
-          rows.push({
+        try {
+          const info = specter.info();
+          about ??= { device: info.device, version: info.version };
+          starts.push({
             model: model.name,
-            shape: name,
             dtype,
-            milliseconds,
-            tokensPerSecond: (1000 * documents * tokens) / median(milliseconds),
-            gflops: (documents * operations(model, tokens)) / median(milliseconds) / 1e6,
-            cosine: meanCosine(data, expected, model.hidden),
-            gpuBytes: /** @type {any} */ (globalThis).gpuBytes.alive,
-            tuning: info.tuning,
+            milliseconds: performance.now() - begin,
+            pipelines: pipelines.count - compiled.count,
+            compiling: pipelines.milliseconds - compiled.milliseconds,
           });
+          const usual = [...SHAPES, ...(info.device.software ? [] : [LARGE])];
+          for (const shape of asked.shapes ?? usual.map(shapeOf)) {
+            const { name, documents, tokens } = shape;
+            const texts = Array.from({ length: documents }, (_, index) => textOf(words, tokens, index));
+            const { milliseconds, data } = await timed(specter, texts, rounds);
+            console.error(`${model.name} ${dtype} ${name}: ${seconds(median(milliseconds))}`);
+            const expected = exact.get(name) ?? data;
+            exact.set(name, expected);
+            rows.push({
+              model: model.name,
+              shape: name,
+              dtype,
+              milliseconds,
+              tokensPerSecond: (1000 * documents * tokens) / median(milliseconds),
+              gflops: (documents * operations(model, tokens)) / median(milliseconds) / 1e6,
+              cosine: meanCosine(data, expected, model.hidden),
+              gpuBytes: gpuBytes.alive,
+              tuning: info.tuning,
+            });
+          }
+        } finally {
+          await specter.dispose();
         }
-        await specter.dispose();
       }
     }
   } finally {
     await server.close();
+    // What was measured before something failed is worth having, too.
+    if (about) write(files, about, starts, rows);
   }
-  if (!device) return;
-  console.log(markdown(rows, device, version));
+}
+
+/**
+ * @param {string} files
+ * @param {{ device: Device, version: string }} about
+ * @param {Start[]} starts
+ * @param {Row[]} rows
+ */
+function write(files, about, starts, rows) {
+  console.log(markdown(about, starts, rows));
   mkdirSync(files, { recursive: true });
   const path = join(files, 'dawn.json');
-  writeFileSync(path, `${JSON.stringify({ version, device, rows }, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify({ ...about, starts, rows }, null, 2)}\n`);
   console.error(`\nwritten to ${path}`);
 }
 
@@ -162,13 +202,16 @@ function folderOf({ source }, files) {
 }
 
 /**
+ * @param {{ device: Device, version: string }} about
+ * @param {Start[]} starts
  * @param {Row[]} rows
- * @param {ReturnType<Specter['info']>['device']} device
- * @param {string} version
  */
-function markdown(rows, { adapter, software, features }, version) {
+function markdown({ device: { adapter, software, features }, version }, starts, rows) {
   const kind = software ? 'a **software adapter**, whose times say little of a GPU' : 'a hardware adapter';
-  const lines = rows.map(({ model, shape, dtype, milliseconds, tokensPerSecond, gflops, cosine, gpuBytes }) => [
+  const loads = starts.map(({ model, dtype, milliseconds, pipelines, compiling }) => [
+    model, dtype, seconds(milliseconds), pipelines, seconds(compiling),
+  ]);
+  const runs = rows.map(({ model, shape, dtype, milliseconds, tokensPerSecond, gflops, cosine, gpuBytes }) => [
     model,
     shape,
     dtype,
@@ -180,13 +223,29 @@ function markdown(rows, { adapter, software, features }, version) {
     cosine.toFixed(5),
     (gpuBytes / 1e6).toFixed(1),
   ]);
-  const head = ['model', 'shape', 'weights', 'median', 'min … max', 'runs', 'tokens/s', 'GFLOP/s', 'cosine to f32', 'GPU MB'];
   return [
     `## ${adapter}, through Dawn\n`,
     `specter-web ${version} under Node.js ${process.version} on ${cpus()[0]?.model.trim() ?? 'an unnamed processor'}; ${kind}.`,
-    `With ${features.join(', ') || 'nothing optional'}. Shapes are documents × tokens; times are from texts to vectors.\n`,
-    ...[head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`),
+    `With ${features.join(', ') || 'nothing optional'}.\n`,
+    '### Start\n',
+    'From a local server to where texts can be embedded, choosing kernels by measuring included.\n',
+    ...table(['model', 'weights', 'load', 'pipelines', 'compiling them'], loads),
+    '\n### Speed\n',
+    'Shapes are documents × tokens; times are from texts to vectors. Cosine is the mean to float32 on the same device; with seeded',
+    'weights it shows that the arithmetic is right, and not how much a dtype costs.\n',
+    ...table(
+      ['model', 'shape', 'weights', 'median', 'min … max', 'runs', 'tokens/s', 'GFLOP/s', 'cosine to f32', 'GPU MB'],
+      runs,
+    ),
   ].join('\n');
+}
+
+/**
+ * @param {string[]} head
+ * @param {(string | number)[][]} body
+ */
+function table(head, body) {
+  return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
 try {

@@ -33,14 +33,15 @@ pub(crate) struct Options {
     /// much longer they take
     #[arg(long)]
     model: Vec<Network>,
-    /// What to measure: 1x32, 1x128, 8x128, 1x512, mixed, start, line, frames; everything where nothing is named
+    /// What to measure: 1x32, 1x128, 8x128, 1x512, mixed, start, line, frames; everything where nothing is named. With --native
+    /// or --dawn, any shapes such as 8x128
     #[arg(long)]
     shape: Vec<String>,
     /// The engines to measure, by name or by what names begin with; all of them where none is named
     #[arg(long)]
     engine: Vec<String>,
     /// How often each is measured, where that does not take too long: 3 times where nothing is said, or 20 times
-    /// with --native on a GPU
+    /// with --native on a GPU and with --dawn
     #[arg(long)]
     rounds: Option<u16>,
     /// Papers with a title and an abstract for `mixed` and `frames`, which are left out without: a JSON array, or one
@@ -53,12 +54,10 @@ pub(crate) struct Options {
     /// Measure this machine's own GPU, and not Chromium's software adapter
     #[arg(long)]
     hardware: bool,
-    /// Measure without a browser, on this machine's own GPU, and against what that can do; shapes are any such
-    /// as 8x128
+    /// Measure without a browser, on this machine's own GPU, and against what that can do
     #[arg(long, conflicts_with_all = ["engine", "papers", "patience", "hardware"])]
     native: bool,
-    /// Measure the WebAssembly of browsers under Node.js, on the WebGPU of Dawn and this machine's own GPU; shapes are any such
-    /// as 8x128
+    /// Measure the WebAssembly of browsers under Node.js, on the WebGPU of Dawn and this machine's own GPU
     #[arg(long, conflicts_with_all = ["engine", "papers", "patience", "hardware", "native"])]
     dawn: bool,
 }
