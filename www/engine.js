@@ -8,7 +8,7 @@
 import init, { Engine, Sha256 } from './wasm/specter_web.js';
 import { abortError, untilAborted } from './abort.js';
 import { learn } from './fit.js';
-import { FORMAT } from './heads.js';
+import { byOwnRows, FORMAT } from './heads.js';
 import { withFolder } from './cache/ready.js';
 import { browserStore, storeBehind } from './cache/store.js';
 import { isTrap, SpecterError } from './errors.js';
@@ -206,7 +206,7 @@ export class LocalEngine {
         return { embeddings: { data, dims }, ...(call.describes && { input: engine.input(call.options) }) };
       }
       case 'classify':
-        return { scores: await engine.classify(call.papers, { ...call.options, ...callbacks }) };
+        return { scores: await engine.classify(call.papers, { ...byOwnRows(call.options, heads, engine.info().heads), ...callbacks }) };
       case 'fit': {
         const head = await fit(engine, call, context);
         const from = JSON.stringify(head);

@@ -8,6 +8,7 @@
  */
 
 import { abortError } from './abort.js';
+import { folderName } from './address.js';
 import { blobFile } from './blob.js';
 import { SpecterError } from './errors.js';
 import { openHttpFile } from './http.js';
@@ -75,7 +76,7 @@ import { openHttpFile } from './http.js';
  * @typedef {object} PlaceOptions
  * @property {string | URL} hub
  * @property {string} [revision]
- * @property {Record<string, string>} [headers]
+ * @property {Record<string, string> | Headers} [headers]
  * @property {Record<string, string>} [integrity]
  * @property {string} [weights]
  */
@@ -90,12 +91,12 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:/i;
  * @param {Source} source
  * @param {PlaceOptions} options
  * @returns {Place}
- * @throws {SpecterError} `invalid-input` where `source` is none of the kinds of source
+ * @throws {SpecterError} `invalid-input` where `source` is none of the kinds of source, `invalid-option` where an option is wrong
  */
-export function placeOf(source, { integrity, ...options }) {
+export function placeOf(source, { integrity, headers, ...options }) {
   const { weights } = options;
   return {
-    ...placeAt(source, options),
+    ...placeAt(source, { ...options, headers: checkedHeaders(headers) }),
     ...(integrity !== undefined && { integrity: checkedIntegrity(integrity) }),
     ...(weights !== undefined && { weights }),
   };
@@ -109,6 +110,27 @@ export function placeOf(source, { integrity, ...options }) {
  */
 export function isSameOrigin(one, other) {
   return one.kind === 'http' && other.kind === 'http' && new URL(one.base).origin === new URL(other.base).origin;
+}
+
+/**
+ * Headers as a message can carry them. Their names come in small letters, so that what an adapter is sent of its own takes the
+ * place of the model's.
+ *
+ * @param {unknown} headers
+ * @returns {Record<string, string>}
+ * @throws {SpecterError} `invalid-option`
+ */
+function checkedHeaders(headers) {
+  if (headers === undefined || headers === null) return {};
+  const isRecord = isPlainObject(headers) && Object.values(headers).every((value) => typeof value === 'string');
+  if (!isRecord && !(headers instanceof Headers)) {
+    throw new SpecterError('invalid-option', 'headers is an object of strings by name, or a Headers.');
+  }
+  try {
+    return Object.fromEntries(new Headers(/** @type {Record<string, string> | Headers} */ (headers)));
+  } catch (cause) {
+    throw new SpecterError('invalid-option', 'headers has a name or a value in it that no request can carry.', { cause });
+  }
 }
 
 /**
@@ -139,10 +161,10 @@ function isPlainObject(value) {
 
 /**
  * @param {Source} source
- * @param {PlaceOptions} options
+ * @param {PlaceOptions & { headers: Record<string, string> }} options
  * @returns {Place}
  */
-function placeAt(source, { hub, revision = 'main', headers = {}, weights }) {
+function placeAt(source, { hub, revision = 'main', headers, weights }) {
   if (typeof source === 'string') {
     if (ABSOLUTE.test(source) || /^\.{0,2}\//.test(source) || source.endsWith('/')) {
       return httpPlace(source, headers);
@@ -187,8 +209,7 @@ function httpPlace(address, headers) {
   }
   url.hash = '';
   if (!url.pathname.endsWith('/')) url.pathname += '/';
-  const name = decodeURIComponent(url.pathname.split('/').filter(Boolean).at(-1) ?? url.host);
-  return { kind: 'http', name, base: url.href, headers };
+  return { kind: 'http', name: folderName(url) || url.host, base: url.href, headers };
 }
 
 /**

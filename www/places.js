@@ -63,14 +63,15 @@ export function checkHeadTasks(heads, tasks, preset) {
  * @param {Pick<LoadOptions, 'adapters' | 'heads' | 'base' | 'weights' | 'hub' | 'revision' | 'headers' | 'integrity'>} [options]
  * @returns {{ model: Place, adapters: [name: string, place: Place][], heads: HeadOrigin[] }}
  */
-export function placesOf(source, { adapters, heads = {}, base, weights, hub = HUB, revision, headers, integrity } = {}) {
+export function placesOf(source, { adapters, heads, base, weights, hub = HUB, revision, headers, integrity } = {}) {
   const preset = presetOf(source);
   const own = placeOf(preset?.id ?? source, {
     hub, revision: revision ?? preset?.revision, headers, integrity, weights: weights ?? preset?.weights,
   });
   // The model's headers may hold a key, which is for its own server alone.
   const withHeaders = (/** @type {Place} */ place) =>
-    (place.kind === 'http' && isSameOrigin(place, own) ? { ...place, headers: { ...headers, ...place.headers } } : place);
+    (place.kind === 'http' && own.kind === 'http' && isSameOrigin(place, own) ? { ...place, headers: { ...own.headers, ...place.headers } } : place);
+  const headAt = (/** @type {HeadOrigin} */ head) => (typeof head.from === 'string' ? head : { ...head, from: withHeaders(head.from) });
   const other = presetOf(base) ?? preset?.base;
   const behind = base === undefined || presetOf(base) ? other && placeOf(other.id, { hub, revision: other.revision }) : placeOf(base, { hub });
   const model = behind ? { ...own, behind: withHeaders(behind) } : own;
@@ -78,7 +79,7 @@ export function placesOf(source, { adapters, heads = {}, base, weights, hub = HU
   return {
     model,
     adapters: Object.entries(chosen).map(([name, from]) => [name, withHeaders(adapterPlace(name, from, preset, { hub }))]),
-    heads: Object.entries(heads).map(([name, from]) => headOrigin(name, from, { hub })),
+    heads: Object.entries(heads ?? {}).map(([name, from]) => headAt(headOrigin(name, from, { hub }))),
   };
 }
 

@@ -100,6 +100,8 @@ export class Specter {
    * @type {Map<string, Promise<LabelSet>>}
    */
   #encoded = new Map();
+  /** Names of heads that are on their way, each as its call has it. @type {Set<{ name: string }>} */
+  #coming = new Set();
 
   /**
    * @private
@@ -291,12 +293,11 @@ export class Specter {
     checkKind('name', name, 'string');
     checkTask(task, adapter);
     checkChoice('function', become, FUNCTIONS);
-    const origin = () => headOrigin(name, source, { hub: this.#origin.hub, revision, headers, integrity });
-    const { head, info } = await this.#call(options, () => {
+    const origin = () => headOrigin(name, source, { hub: this.#origin.hub, revision, headers, integrity, function: become });
+    return this.#bring(name, () => this.#call(options, () => {
       const head = origin();
       return { type: 'loadHead', head: { ...head, options: { ...head.options, ...withoutUndefined({ task, adapter, function: become }) } } };
-    });
-    return this.#head(name, info, head ?? null);
+    }));
   }
 
   /**
@@ -340,14 +341,13 @@ export class Specter {
     checkKind('normalize', normalize, 'boolean');
     checkCount('folds', folds, 'folds');
     if (typeof classWeights !== 'object') checkChoice('classWeights', classWeights, ['balanced']);
-    const { head, info } = await this.#call(options, () => ({
+    return this.#bring(name, () => this.#call(options, () => ({
       type: 'fit',
       name,
       ...checkExamples(examples),
       options: { ...wayOf(task, adapter), ...withoutUndefined({ pooling, normalize }) },
       choices: withoutUndefined({ kind, strength: strength === undefined ? undefined : [strength].flat(), folds, classWeights }),
-    }));
-    return this.#head(name, info, head ?? null);
+    })));
   }
 
   /**
@@ -438,8 +438,8 @@ export class Specter {
    */
   async #encode(labels, { task, adapter, similarity, onProgress, signal }) {
     const key = JSON.stringify([labels, task ?? null, adapter ?? null, similarity ?? null]);
-    const encoding = this.#encoded.get(key) ??
-      this.encodeLabels(labels, withoutUndefined({ task, adapter, similarity, onProgress, signal }));
+    const others = this.#encoded.get(key);
+    const encoding = others ?? this.encodeLabels(labels, withoutUndefined({ task, adapter, similarity, onProgress, signal }));
     this.#encoded.delete(key);
     this.#encoded.set(key, encoding);
     for (const oldest of this.#encoded.keys()) {
@@ -447,10 +447,12 @@ export class Specter {
       this.#encoded.delete(oldest);
     }
     try {
-      return await encoding;
+      return await (signal ? untilAborted(encoding, signal) : encoding);
     } catch (error) {
+      // Who stops waiting for another call's labels does not stop their encoding.
+      const goesOn = others !== undefined && signal?.aborted;
+      if (!goesOn && this.#encoded.get(key) === encoding) this.#encoded.delete(key);
       // Another call may have been waiting for this one, which its own caller has stopped.
-      if (this.#encoded.get(key) === encoding) this.#encoded.delete(key);
       if (signal?.aborted || !(error instanceof SpecterError && error.code === 'aborted')) throw error;
       return this.#encode(labels, { task, adapter, similarity, onProgress, signal });
     }
@@ -458,7 +460,7 @@ export class Specter {
 
   /** For a head that nobody has given a name. */
   #freeName() {
-    const taken = this.#info.heads.map(({ name }) => name);
+    const taken = [...this.#info.heads, ...this.#coming].map(({ name }) => name);
     let name = 'fitted';
     for (let count = 2; taken.includes(name); count++) name = `fitted ${count}`;
     return name;
@@ -484,13 +486,22 @@ export class Specter {
   }
 
   /**
+   * A head that a call brings. Until it is there, its name is given to no other.
+   *
    * @param {string} name
-   * @param {EngineInfo} info
-   * @param {SavedHead | null} saved
+   * @param {() => Promise<Outcome>} call
+   * @returns {Promise<Head>}
    */
-  #head(name, info, saved) {
-    const loaded = /** @type {HeadInfo} */ (info.heads.find((head) => head.name === name));
-    return new Head(this, loaded, saved);
+  async #bring(name, call) {
+    const coming = { name };
+    this.#coming.add(coming);
+    try {
+      const { head, info } = await call();
+      const loaded = /** @type {HeadInfo} */ (info.heads.find((head) => head.name === name));
+      return new Head(this, loaded, head ?? null);
+    } finally {
+      this.#coming.delete(coming);
+    }
   }
 
   /**

@@ -30,7 +30,7 @@
  * Where an adapter is read from: a source, or one with what is particular to it. With a model that is a preset, also
  * the name of one of the preset's adapters, or `true` for the one of the same name.
  *
- * @typedef {Source | true | { source: Source, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} AdapterSource
+ * @typedef {Source | true | { source: Source, revision?: string, headers?: Record<string, string> | Headers, integrity?: Record<string, string> }} AdapterSource
  */
 
 /**
@@ -83,7 +83,7 @@
  * Where a head is read from: a folder of the adapters library (`head_config.json`), what `head.save()` gave, or the
  * numbers of a linear model of scikit-learn; or one of these with what is particular to it.
  *
- * @typedef {Source | SavedHead | ScikitLearnHead | { source: Source | SavedHead | ScikitLearnHead, task?: string, adapter?: string, function?: HeadFunction, revision?: string, headers?: Record<string, string>, integrity?: Record<string, string> }} HeadSource
+ * @typedef {Source | SavedHead | ScikitLearnHead | { source: Source | SavedHead | ScikitLearnHead, task?: string, adapter?: string, function?: HeadFunction, revision?: string, headers?: Record<string, string> | Headers, integrity?: Record<string, string> }} HeadSource
  */
 
 /**
@@ -102,7 +102,7 @@
 /**
  * A linear model of scikit-learn that was trained on vectors of this model, as `tolist()` makes JSON of its parts.
  * `function` is `'softmax'` where it is left out, and `'none'` of a regressor, which has no classes; a
- * `OneVsRestClassifier` of many labels is a `'sigmoid'`.
+ * `OneVsRestClassifier` of many labels is a `'sigmoid'`. Of two classes with one row of `coef_`, both give the same scores.
  *
  * @typedef {object} ScikitLearnHead
  * @property {number[] | number[][]} coef_
@@ -243,7 +243,8 @@
  * @property {Dtype} [dtype]        default `'q8'`
  * @property {Device} [device]      default `'auto'`
  * @property {boolean} [worker]     run in a worker of its own; default `true`
- * @property {number} [maxLength]   tokens kept of a document; default what the model's files say, at most 512
+ * @property {number} [maxLength]   tokens kept of a document, at most as many as the model has positions; default what its files
+ *   say, else all of its positions
  * @property {number} [tokenBudget] tokens in one batch on the device
  * @property {number} [threads]     of the CPU, at most; default as many as it has, up to 8; one in a page that is not
  *   cross-origin isolated
@@ -258,7 +259,7 @@
  * @property {string | URL} [hub]   base address for hub ids; default `https://huggingface.co`
  * @property {string} [revision]    revision of the model, where `source` is a hub id that names none; default that of
  *   the preset, else `main`
- * @property {Record<string, string>} [headers]  for the model's own origin; where that sends a request elsewhere, browsers leave out Authorization and pass on any other
+ * @property {Record<string, string> | Headers} [headers]  for the model's own origin; where that sends a request elsewhere, browsers leave out Authorization and pass on any other
  * @property {Record<string, string>} [integrity]  SHA-256 of the model's files, by name: those that differ are refused
  * @property {boolean | Store} [cache]  keep what is downloaded for the next visit; default `true`, in the browser's
  *   own storage. Then the source is not asked again, not even whether it has changed
@@ -269,7 +270,7 @@
 /**
  * @typedef {object} AdapterOptions
  * @property {string} [revision]    revision, where `source` is a hub id that names none; default `main`
- * @property {Record<string, string>} [headers]  sent with requests for this adapter
+ * @property {Record<string, string> | Headers} [headers]  sent with requests for this adapter
  * @property {Record<string, string>} [integrity]  SHA-256 of its files, by name
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]
@@ -282,7 +283,7 @@
  *   names, else none
  * @property {HeadFunction} [function]  default what its files say
  * @property {string} [revision]    revision, where `source` is a hub id that names none; default `main`
- * @property {Record<string, string>} [headers]  sent with requests for this head
+ * @property {Record<string, string> | Headers} [headers]  sent with requests for this head
  * @property {Record<string, string>} [integrity]  SHA-256 of its files, by name
  * @property {OnProgress} [onProgress]
  * @property {AbortSignal} [signal]

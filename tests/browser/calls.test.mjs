@@ -96,6 +96,27 @@ for (const device of DEVICES) describe(`calls on a model that is loaded on ${dev
     assert.deepEqual(order, ['aborted', 'first', 'third']);
   });
 
+  test('a call that waits for labels of another can be stopped, and the other goes on', async () => {
+    const { failure, atStop, counts, best } = await set.page.evaluate(async () => {
+      const counts = [];
+      let done = 0;
+      const first = tiny.rankLabels(many[7], many, { topK: 1, onProgress: ({ loaded }) => (done = loaded) });
+      const stop = new AbortController();
+      const waiting = failureOf(tiny.rankLabels('x', many, { signal: stop.signal }));
+      stop.abort();
+      const failure = await waiting;
+      const atStop = done;
+      const third = tiny.rankLabels('y', many, { onProgress: ({ total }) => counts.push(total) });
+      const [[best]] = await first;
+      await third;
+      return { failure, atStop, counts, best: best.label === many[7] };
+    });
+    assertFailure(failure, 'aborted', /AbortSignal/);
+    assert.ok(atStop < 120, 'it has waited for the labels');
+    assert.deepEqual([...new Set(counts)], [1], 'the labels are encoded once: what is left is the paper');
+    assert.ok(best);
+  });
+
   test('a signal that has fired already rejects embed and load', async () => {
     const failures = await set.page.evaluate(
       async (tinyFolder) => [

@@ -166,6 +166,70 @@ for (const device of DEVICES) describe(`heads that are learned, on ${device} in 
     assertClose(inOrder(found[1], ['value']), learned.ridge.scores, 1e-4);
   });
 
+  test('a model of scikit-learn with two classes has one row, and gives the same scores by either function', async () => {
+    const { cases, rows, weights, fitted } = await set.page.evaluate(async (papers) => {
+      const weights = { coef_: [Array.from({ length: 32 }, (_, i) => 0.75 * Math.sin(i))], intercept_: [-3.5] };
+      const model = { ...weights, classes_: ['no', 'yes'] };
+      const cases = [];
+      const look = async (what, source, options = {}, asked = {}) => {
+        const head = await tiny.loadHead('two', source, options);
+        const all = await head.score(papers, { ...asked, threshold: 0 });
+        const usual = await head.score(papers, asked);
+        cases.push({ what, says: asked.function ?? head.function, all, passing: usual.map(({ length }) => length) });
+        return head.save();
+      };
+      const [sigmoid, softmax, none] = ['sigmoid', 'softmax', 'none'].map((name) => ({ function: name }));
+      const plain = await look('as it is', model);
+      const other = await look('with a function of its own', { ...model, ...sigmoid });
+      await look('beside it', { source: model, ...sigmoid });
+      await look('as an option', model, sigmoid);
+      await look('when it is asked', model, {}, sigmoid);
+      await look('after another', model, none, sigmoid);
+      await look('saved, as an option', plain, sigmoid);
+      await look('saved, when it is asked', plain, {}, sigmoid);
+      await look('saved the other way, as an option', other, softmax);
+      await look('saved the other way, when it is asked', other, {}, softmax);
+      await tiny.unloadHead('two');
+
+      const head = await tiny.fit(papers.map((paper, i) => ({ paper, label: i % 2 ? 'no' : 'yes' })), { strength: 1 });
+      const fitted = [await head.score(papers), await head.score(papers, { ...sigmoid, threshold: 0 })];
+      const again = await tiny.loadHead('fitted', head.save(), sigmoid);
+      fitted.push(await again.score(papers, { threshold: 0 }));
+      await tiny.unloadHead('fitted');
+      return { cases, rows: rowsOf(await tiny.embed(papers)), weights, fitted };
+    }, golden.papers);
+    const { coef_: [row], intercept_: [bias] } = weights;
+    const expected = rows.map((vector) => {
+      const yes = 1 / (1 + Math.exp(-vector.reduce((sum, value, i) => sum + value * row[i], bias)));
+      return [1 - yes, yes];
+    });
+    assert.ok(expected.some(([no]) => no > 0.6) && expected.some(([, yes]) => yes > 0.6), String(expected));
+    for (const { what, says, all, passing } of cases) {
+      const apart = distance(inOrder(all, ['no', 'yes']), expected);
+      assert.ok(apart <= 1e-4, `${what}: ${apart}`);
+      assert.deepEqual(passing, expected.map(() => (says === 'sigmoid' ? 1 : 2)), `${what}: what passes of itself`);
+    }
+    const [first, ...others] = fitted.map((scores) => inOrder(scores, ['no', 'yes']));
+    for (const scores of others) assertClose(scores, first, 1e-5);
+  });
+
+  test('heads that nobody has named are told apart, also where they are learned at once', async () => {
+    const { names, labels, late } = await set.page.evaluate(async () => {
+      const lesson = (one, other) => [{ paper: 'glaciers and ice', label: one }, { paper: 'fire and heat', label: other }];
+      await failureOf(tiny.fit([]));
+      const heads = await Promise.all([['a', 'b'], ['c', 'd'], ['e', 'f']].map((labels) => tiny.fit(lesson(...labels), { strength: 1 })));
+      const names = heads.map(({ name }) => name);
+      const labels = tiny.info().heads.map(({ name, labels }) => `${name}: ${labels.join()}`);
+      await tiny.unloadHead('fitted');
+      const { name: late } = await tiny.fit(lesson('g', 'h'), { strength: 1 });
+      for (const name of names) await tiny.unloadHead(name);
+      return { names, labels, late };
+    });
+    assert.deepEqual(names, ['fitted', 'fitted 2', 'fitted 3']);
+    assert.deepEqual(labels, ['fitted: a,b', 'fitted 2: c,d', 'fitted 3: e,f']);
+    assert.equal(late, 'fitted', 'a name is free again where its head has gone');
+  });
+
   test('strengths are compared, with progress, and an abort stops the work', async () => {
     const { phases, validation, strength, failure, dims, left } = await set.page.evaluate(async (papers) => {
       const examples = Array.from({ length: 60 }, (_, i) => ({ paper: `${papers[1]} ${i}`, label: i % 2 ? 'odd' : 'even' }));
@@ -215,6 +279,7 @@ for (const device of DEVICES) describe(`heads that are learned, on ${device} in 
     ['a strength of nothing', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', label: 'b' }], { strength: 0 })`, 'invalid-option', /strength of 0/],
     ['a weight for nobody', `tiny.fit([{ paper: 'x', label: 'a' }, { paper: 'y', label: 'b' }], { classWeights: { c: 1 } })`, 'invalid-option', /"c"/],
     ['coefficients that are not finite', `tiny.loadHead('h', { coef_: [[NaN]], intercept_: [0], classes_: ['a', 'b'] })`, 'unsupported-head', /finite/],
+    ['classes that are no array', `tiny.loadHead('h', { coef_: [Array(32).fill(0)], intercept_: [0], classes_: 'ab' })`, 'unsupported-head', /classes_ are not an array/],
     ['coefficients of another width', `tiny.loadHead('h', { coef_: [[1, 2]], intercept_: [0], classes_: ['a', 'b'] })`, 'unsupported-head', /2 weights.*32 components/],
     ['a label twice', `tiny.loadHead('h', { coef_: [Array(32).fill(0), Array(32).fill(0), Array(32).fill(0)], intercept_: [0, 0, 0], classes_: ['a', 'a', 'b'] })`, 'unsupported-head', /twice/],
     ['a head that is not loaded', `tiny.classify('x', { head: 'nobody' })`, 'unknown-head', /"nobody"/],

@@ -339,6 +339,30 @@ describe(`the tabs, in ${BROWSER}`, () => {
   });
 });
 
+describe(`while a model loads, in ${BROWSER}`, () => {
+  test('whoever asks for a result waits for that load, and none begins anew', async () => {
+    await openDemo({
+      prepare: () => {
+        globalThis.workers = 0;
+        const Plain = Worker;
+        globalThis.Worker = class extends Plain {
+          constructor(/** @type {URL} */ address, /** @type {WorkerOptions} */ options) {
+            super(address, options);
+            if (++globalThis.workers > 1) return;
+            setTimeout(() => {
+              for (const id of ['compare', 'classify']) document.getElementById(id)?.click();
+            });
+          }
+        };
+      },
+    });
+    await page.type('#title', 'Finding related research papers with document embeddings');
+    await load();
+    await page.waitForSelector('#ranking li');
+    assert.equal(await page.evaluate(() => globalThis.workers), 1);
+  });
+});
+
 describe(`classifying, in ${BROWSER}`, () => {
   before(async () => {
     await openDemo({ at: '#classify' });

@@ -141,6 +141,22 @@ describe(`a model with something wrong, in ${BROWSER}`, () => {
     assert.equal(await workersOf(set.page, 0), 0);
   });
 
+  test('an address with a % that stands for itself is one like any other', async () => {
+    const failure = await set.page.evaluate(() => failureOf(Specter.load('./50%/')));
+    assert.equal(failure.code, 'model-not-found', failure.message);
+    assert.match(failure.message, /50%/);
+  });
+
+  test('null in the place of adapters and heads is none', async () => {
+    const heads = await set.page.evaluate(async (contents) => {
+      const specter = await Specter.load(filesOf(contents), { dtype: 'f32', adapters: null, heads: null });
+      const { heads } = specter.info();
+      await specter.dispose();
+      return heads;
+    }, folderWith('tiny-bert'));
+    assert.deepEqual(heads, []);
+  });
+
   test('what is no source at all is refused', async () => {
     const failures = await set.page.evaluate(async () => [
       await failureOf(Specter.load(42)),

@@ -13,6 +13,7 @@ const WEIGHTS = 'model.safetensors';
 
 const TINY = repositoryOf('tiny-bert');
 const ADAPTER = repositoryOf('tiny-bert/adapters/seq_bn');
+const HEAD = repositoryOf('heads/adapters/alone');
 
 /** The same model as PyTorch saved it. @param {string} file */
 const pickled = (file) => {
@@ -172,6 +173,55 @@ describe(`a model from a hub, in ${BROWSER}`, () => {
     const other = addAdapter();
     await loadOnce('/fixtures/tiny-bert/', { headers, adapters: { other: `${hub.url}/${other}/resolve/main/` } });
     assert.ok(hub.log.length > 0 && hub.log.every(({ authorization }) => authorization === undefined));
+  });
+
+  test('has heads that get the given headers where they are of its own origin, and none where they are not', async () => {
+    const headers = { authorization: 'Bearer key' };
+    const head = newId('head');
+    const address = hub.add(head, HEAD, { token: 'key' });
+    const { info } = await loadOnce(addModel(TINY, { token: 'key' }).id, { headers, heads: { 'by id': head, 'by address': { source: `${address}?second` } } });
+    assert.deepEqual(info.heads.map((/** @type {{ name: string }} */ { name }) => name), ['by address', 'by id']);
+
+    hub.log.length = 0;
+    const other = newId('head');
+    hub.add(other, HEAD);
+    await loadOnce('/fixtures/tiny-bert/', { headers, heads: { other } });
+    assert.ok(hub.log.length > 0 && hub.log.every(({ authorization }) => authorization === undefined));
+  });
+
+  for (const worker of [true, false]) {
+    test(`gets headers that are a Headers, with worker: ${worker}`, async () => {
+      const { id } = addModel(TINY, { token: 'key' });
+      const [adapter, beside] = [newId('adapter'), newId('adapter')];
+      hub.add(adapter, ADAPTER, { token: 'other' });
+      hub.add(beside, ADAPTER, { token: 'key' });
+      const adapters = await set.page.evaluate(
+        async (id, adapter, beside, options) => {
+          const keyed = (/** @type {string} */ key) => new Headers({ Authorization: `Bearer ${key}` });
+          // Of two keys, what is said of the adapter alone is the adapter's.
+          const own = { source: adapter, headers: { AUTHORIZATION: 'Bearer other' } };
+          const specter = await Specter.load(id, { ...options, headers: keyed('key'), adapters: { own, beside } });
+          await specter.loadAdapter('later', adapter, { headers: keyed('other') });
+          const { adapters } = specter.info();
+          await specter.dispose();
+          return adapters;
+        },
+        id, adapter, beside, { hub: hub.url, worker, cache: false },
+      );
+      assert.deepEqual(adapters, ['beside', 'later', 'own']);
+    });
+  }
+
+  test('is not asked for with headers that are none', async () => {
+    const { id } = addModel();
+    for (const headers of [5, 'key', [['authorization', 'key']], { authorization: 5 }, { 'two words': 'key' }, { key: 'two\nlines' }]) {
+      for (const options of [{ headers }, { adapters: { a: { source: id, headers } } }, { heads: { h: { source: id, headers } } }]) {
+        const failure = await failOnce(id, options);
+        assert.equal(failure.code, 'invalid-option', `${JSON.stringify(options)}: ${failure.message}`);
+        assert.match(failure.message, /^headers /);
+      }
+    }
+    assert.deepEqual(hub.log, []);
   });
 
   for (const file of ['tiny_bert.bin', 'tiny_bert_for_pretraining_2019.bin']) {

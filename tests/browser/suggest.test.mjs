@@ -404,6 +404,44 @@ describe(`the question before a download, in ${BROWSER}`, () => {
     await reach('results');
   });
 
+  test('is asked again for another model, and for the same one from another host', async () => {
+    await open({ ...ASKING, model: 'minilm' });
+    await write(PHYSICS);
+    await reach('asking');
+    await press('agree');
+    await reach('results');
+    await page.evaluate(() => (suggest.model = 'erc'));
+    await write(HISTORY);
+    await reach('asking');
+    assert.match(await textOf('consent'), /erc \(25 MB\)/);
+    await page.evaluate(() => (suggest.model = 'minilm'));
+    await write(PHYSICS);
+    await reach('results');
+
+    const states = await page.evaluate(async () => {
+      const states = [];
+      for (const hub of [null, 'https://hub.example/']) {
+        const other = suggest.cloneNode();
+        if (hub) other.hub = hub;
+        document.querySelector('main').append(other);
+        await other.suggest();
+        states.push(other.state);
+      }
+      return states;
+    });
+    assert.deepEqual(states, ['results', 'asking']);
+  });
+
+  test('names a folder as its address does, also where that has a % that stands for itself', async () => {
+    await open({ ...ASKING, model: './50%/' });
+    await write(PHYSICS);
+    await reach('asking');
+    assert.match(await textOf('consent'), /50% \(25 MB\) is downloaded/);
+    await page.evaluate(() => (suggest.model = './na%C3%AFve/'));
+    await press('suggest');
+    assert.match(await textOf('consent'), /naïve \(25 MB\) is downloaded/);
+  });
+
   test('names the host that a model of somewhere else comes from', async () => {
     await open({ ...ASKING, model: 'allenai/specter2_base', 'download-size': null });
     await write(PHYSICS);
@@ -496,6 +534,27 @@ describe(`a download, in ${BROWSER}`, () => {
     assert.deepEqual(await suggested(), ['History', 'Law']);
   });
 
+  for (const [what, change] of /** @type {const} */ ([
+    ['the page hands in a Specter', async () => void (suggest.specter = new (await import('/deposit/specter.js')).Specter())],
+    ['it is to be another one', async () => void (suggest.task = 'search')],
+  ])) {
+    test(`that failed is forgotten where ${what}`, async () => {
+      await page.evaluate(async () => {
+        const { script, SpecterError } = await import('/deposit/specter.js');
+        script.failure = new SpecterError('network', 'model.safetensors: the connection was lost.');
+        go();
+      });
+      await write(PHYSICS);
+      await reach('failed');
+      await page.evaluate(async () => void ((await import('/deposit/specter.js')).script.failure = null));
+      await page.evaluate(change);
+      await reach('idle');
+      await write(HISTORY);
+      await reach('results');
+      assert.deepEqual(await suggested(), ['History', 'Law']);
+    });
+  }
+
   test('ends when the element is taken out, and survives when it is moved', async () => {
     await write(PHYSICS);
     await reach('downloading');
@@ -544,6 +603,22 @@ describe(`what is accepted, in ${BROWSER}`, () => {
     await write('optics', '#keywords');
     assert.deepEqual(await accepted(), []);
     assert.deepEqual(await suggested(), ['Physics', 'Chemistry']);
+  });
+
+  test('or stands in the field already takes no place from others', async () => {
+    await open({ ...USUAL, 'top-k': '2', threshold: '0.01' });
+    await page.type('#keywords', 'Physics; Chemistry');
+    await write(PHYSICS);
+    await reach('results');
+    assert.deepEqual(await suggested(), ['Biology', 'History']);
+    await page.evaluate(() => {
+      const { options } = /** @type {HTMLSelectElement} */ (document.getElementById('fields'));
+      for (const option of options) option.selected = option.text !== 'History';
+      suggest.outputField = '#fields';
+    });
+    await write(`${PHYSICS} Once more.`);
+    await page.waitForFunction(() => told.filter(({ name }) => name === 'suggestions').length === 2);
+    assert.deepEqual(await suggested(), ['Biology', 'History']);
   });
 
   test('is told to frameworks, which watch events and put properties before the element’s', async () => {
@@ -612,6 +687,27 @@ describe(`what is accepted, in ${BROWSER}`, () => {
     await write(PHYSICS);
     await reach('results');
     assert.deepEqual(await suggested(), ['Chemistry']);
+  });
+
+  test('and set by the page is not taken for deleted before it could be written', async () => {
+    await open({ ...USUAL, 'title-field': '#late', name: 'subject' });
+    await page.evaluate(() => (suggest.accepted = ['Law', 'Physics']));
+    await page.type('#keywords', 'optics');
+    assert.deepEqual(await accepted(), ['Law', 'Physics']);
+    assert.deepEqual(await details('change'), []);
+    const submitted = await page.evaluate(() => new FormData(/** @type {HTMLFormElement} */ (document.getElementById('deposit'))).getAll('subject'));
+    assert.deepEqual(submitted, ['Law', 'Physics']);
+    await page.evaluate(() => {
+      const late = document.createElement('input');
+      late.id = 'late';
+      document.querySelector('main').prepend(late);
+    });
+    await page.waitForFunction(() => /** @type {HTMLInputElement} */ (document.getElementById('keywords')).value === 'optics; Law; Physics');
+    await page.$eval('#keywords', (field) => {
+      /** @type {HTMLInputElement} */ (field).value = 'optics; Law';
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    assert.deepEqual(await accepted(), ['Law'], 'once it is written, it can be deleted');
   });
 
   test('does not change in a form that is disabled', async () => {

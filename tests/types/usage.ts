@@ -20,7 +20,7 @@ export async function everything(): Promise<void> {
       mine: directory,
       theirs: files,
       query: true,
-      pinned: { source: 'allenai/specter2', revision: 'main', headers: {}, integrity: { 'adapter_config.json': '00' } },
+      pinned: { source: 'allenai/specter2', revision: 'main', headers: new Headers(), integrity: { 'adapter_config.json': '00' } },
     },
     tasks: {
       search: { adapter: 'query', template: '{title}', similarity: 'euclidean' },
@@ -142,6 +142,8 @@ export async function mistakes(specter: Specter): Promise<void> {
   await Specter.load('a/b', { dtype: 'q3' });
   // @ts-expect-error There is no such option.
   await Specter.load('a/b', { adaptors: {} });
+  // @ts-expect-error Headers are strings.
+  await Specter.load('a/b', { headers: { key: 1 } });
   // @ts-expect-error A store has four functions.
   await Specter.load('a/b', { cache: { get: async () => null } });
   // @ts-expect-error An adapter is not left out with false.

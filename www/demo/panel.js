@@ -44,7 +44,7 @@ const page = {
 export class ModelPanel extends EventTarget {
   /** @type {{ specter: Specter, id: string } | null} */
   #loaded = null;
-  /** @type {AbortController | null} */
+  /** The load that is under way: of which model, and what stops it. @type {{ id: string, stop: AbortController } | null} */
   #loading = null;
   /** @type {AbortController | null} */
   #running = null;
@@ -65,7 +65,7 @@ export class ModelPanel extends EventTarget {
       event.preventDefault();
       void this.load();
     });
-    page.cancel.addEventListener('click', () => this.#loading?.abort());
+    page.cancel.addEventListener('click', () => this.#loading?.stop.abort());
     part('forget', HTMLButtonElement).addEventListener('click', async () => {
       this.say(`Deleted ${bytes(await Specter.cache.delete())}.`);
       await showStored();
@@ -117,18 +117,22 @@ export class ModelPanel extends EventTarget {
     page.status.textContent = text;
   }
 
-  /** Loads the chosen model in the place of the one that is loaded. */
+  /**
+   * Loads the chosen model in the place of the one that is loaded. One that is on its way goes on, and `change` tells when it is
+   * there.
+   */
   async load() {
-    this.#loading?.abort();
-    this.#running?.abort();
     const { id, label, source, options } = this.choice;
+    if (this.#loading?.id === id && !this.#loading.stop.signal.aborted) return;
+    this.#loading?.stop.abort();
+    this.#running?.abort();
     const from = source ?? Array.from(page.folder.files ?? []);
     if (Array.isArray(from) && from.length === 0) {
       this.say('Choose the folder of the model first.');
       page.folder.focus();
       return;
     }
-    const loading = new AbortController();
+    const loading = { id, stop: new AbortController() };
     this.#loading = loading;
     const before = this.#loaded?.specter;
     this.#loaded = null;
@@ -140,7 +144,7 @@ export class ModelPanel extends EventTarget {
     try {
       await before?.dispose();
       const begin = performance.now();
-      const specter = await Specter.load(from, { ...options, signal: loading.signal, onProgress: showProgress });
+      const specter = await Specter.load(from, { ...options, signal: loading.stop.signal, onProgress: showProgress });
       this.#loaded = { specter, id };
       // What a folder can do is known now.
       if (source === null) this.#showTasks(choiceIn(specter));

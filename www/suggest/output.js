@@ -52,6 +52,11 @@ export class Output {
     return this.#field.form;
   }
 
+  /** How many entries the field holds, whoever wrote them there. */
+  get size() {
+    return this.#field instanceof HTMLSelectElement ? this.#field.selectedOptions.length : this.#entries(this.#field.value).length;
+  }
+
   /**
    * Whether the field holds a label, whoever wrote it there.
    *
@@ -110,8 +115,13 @@ export class Output {
    */
   #fenced(text) {
     const separator = this.#separator;
-    const entries = text.split(separator.trim() || separator).map((entry) => entry.trim()).filter(Boolean);
-    return separator + entries.map((entry) => entry + separator).join('');
+    return separator + this.#entries(text).map((entry) => entry + separator).join('');
+  }
+
+  /** @param {string} text */
+  #entries(text) {
+    const separator = this.#separator;
+    return text.split(separator.trim() || separator).map((entry) => entry.trim()).filter(Boolean);
   }
 
   /** @param {string} fenced */

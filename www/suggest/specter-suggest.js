@@ -97,13 +97,15 @@ export class SpecterSuggest extends SuggestAttributes {
   #failure = null;
   /** @type {{ text: string, loaded: number, total: number } | null} */
   #progress = null;
-  #hasAgreed = false;
+  /** The downloads that somebody has agreed to. @type {Set<string>} */
+  #agreed = new Set();
   #hasDeclined = false;
   #isDisabled = false;
   #lacksFields = false;
   /** Whether the output field lacks what a page has set as accepted. */
   #isUnwritten = false;
   #isWriting = false;
+  /** The timer of a pause in writing; 0 where none runs. */
   #pause = 0;
   #leaving = 0;
 
@@ -416,7 +418,8 @@ export class SpecterSuggest extends SuggestAttributes {
 
   /** Somebody has changed the output field: what was accepted may have been deleted there. */
   #compare = () => {
-    if (this.#isWriting) return;
+    // Nobody has deleted what is not written yet.
+    if (this.#isWriting || this.#isUnwritten) return;
     const output = this.#form.output();
     const gone = this.accepted.filter((one) => !output?.has(this.#written(one)));
     for (const { label } of gone) this.#accepted.delete(label);
@@ -430,6 +433,7 @@ export class SpecterSuggest extends SuggestAttributes {
   /** Whatever is under way is for a text that is no longer there. */
   #overtake() {
     clearTimeout(this.#pause);
+    this.#pause = 0;
     this.#thinking?.abort();
     this.#thinking = null;
   }
@@ -464,12 +468,15 @@ export class SpecterSuggest extends SuggestAttributes {
   }
 
   #mayLoad() {
-    return this.#specter !== null || this.autoload || this.#hasAgreed || hasAgreed(this.model ?? '');
+    if (this.#specter !== null || this.autoload) return true;
+    const { download } = this.#origin();
+    return this.#agreed.has(download) || hasAgreed(download);
   }
 
   #agree() {
-    this.#hasAgreed = true;
-    rememberAgreement(this.model ?? '');
+    const { download } = this.#origin();
+    this.#agreed.add(download);
+    rememberAgreement(download);
     void this.#consider({ isAsked: true });
   }
 
@@ -518,7 +525,8 @@ export class SpecterSuggest extends SuggestAttributes {
     this.#opening = null;
     this.#enter('idle');
     this.#emit('ready', this.#ranker.info());
-    await this.#consider({ isAsked: false });
+    // Who is still writing is not to be answered before they pause.
+    if (this.#pause === 0) await this.#consider({ isAsked: false });
   }
 
   /**
@@ -556,8 +564,8 @@ export class SpecterSuggest extends SuggestAttributes {
     let suggestions;
     try {
       suggestions = await ranker.rank(paper, {
-        // What was accepted or dismissed takes no place from others.
-        topK: this.topK + this.#accepted.size + this.#dismissed.size,
+        // What was accepted or dismissed, or is written in the form already, takes no place from others.
+        topK: this.topK + this.#accepted.size + this.#dismissed.size + (this.#form.output()?.size ?? 0),
         threshold: this.threshold,
         signal: thinking.signal,
       });
@@ -598,7 +606,8 @@ export class SpecterSuggest extends SuggestAttributes {
     this.#opening = null;
     void this.#ranker?.dispose();
     this.#ranker = null;
-    if (!this.#failure) this.#enter('idle');
+    // What went wrong went wrong with that; but fields that are not there are still not there.
+    if (!this.#failure?.isSetup) this.#enter('idle');
   }
 
   // ---------------------------------------------------------------- what is seen and told
@@ -665,8 +674,13 @@ export class SpecterSuggest extends SuggestAttributes {
     }
   }
 
+  /** What would be downloaded. */
+  #origin() {
+    return originOf(this.model ?? '', { hub: this.hub, base: this.baseURI });
+  }
+
   #consent() {
-    const { name, host } = originOf(this.model ?? '', { hub: this.hub, base: this.baseURI });
+    const { name, host } = this.#origin();
     return this.#say('consent', { model: name, host, size: this.downloadSize ?? '' });
   }
 
