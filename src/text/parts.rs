@@ -152,12 +152,15 @@ impl Normalization {
         "Replace",
         "Prepend",
     ];
+    /// The member of a sequence that has its parts.
+    const PARTS: &str = "normalizers";
 
     /// How many times longer all parts together may make a text. Those of a stranger could fill the memory.
     const MOST_GROWTH: usize = 4096;
 
     /// Reads the normalizer of a `tokenizer.json`.
     pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
+        check_count(part, Self::PARTS, file)?;
         let normalization = Self::read_part(part, file)?;
         if normalization.growth() > Self::MOST_GROWTH {
             let problem = format!("its normalizer can make a text {} times as long", normalization.growth());
@@ -174,7 +177,7 @@ impl Normalization {
                 part.get("strip_accents").and_then(Value::as_bool),
                 flag(part, "lowercase", file)?,
             )),
-            "Sequence" => Self::Sequence(sequence(part, "normalizers", file, Self::read_part)?),
+            "Sequence" => Self::Sequence(sequence(part, Self::PARTS, file, Self::read_part)?),
             "Lowercase" => Self::Lowercase,
             "Strip" => {
                 Self::Strip(Strip::new(flag(part, "strip_left", file)?, flag(part, "strip_right", file)?))
@@ -205,15 +208,51 @@ impl Normalization {
             .ok_or_else(|| Error::corrupt(file, "its table of characters (precompiled_charsmap) is broken"))
     }
 
-    /// How many times longer this can make a text at most, if it were applied again and again.
+    /// How many times longer this can make a text at most.
     fn growth(&self) -> usize {
+        const LOWERCASE: usize = 2;
+        // By UAX #15, of bytes in UTF-8.
+        const CANONICAL: usize = 3;
+        const COMPATIBLE: usize = 11;
         match self {
+            Self::Bert(part) => {
+                // Two spaces around a character.
+                let spaces = if part.handle_chinese_chars { 3 } else { 1 };
+                let strips_accents = part.strip_accents.unwrap_or(part.lowercase);
+                let accents = if strips_accents { CANONICAL } else { 1 };
+                spaces * accents * if part.lowercase { LOWERCASE } else { 1 }
+            }
             Self::Sequence(parts) => parts.iter().map(Self::growth).fold(1, usize::saturating_mul),
+            Self::Lowercase => LOWERCASE,
+            Self::Strip(_) => 1,
+            Self::Nfc | Self::Nfd => CANONICAL,
+            Self::Nfkc | Self::Nfkd => COMPATIBLE,
             Self::Precompiled(_) => LONGEST_ENTRY,
             Self::Replace { sought, content } => content.len().div_ceil(sought.shortest()).max(1),
             Self::Prepend(part) => part.prepend.len().saturating_add(1),
-            // These lengthen a text only once.
-            _ => 1,
+        }
+    }
+
+    /// Whether of a text with a space between two plain letters on each side, what stands before the space becomes the same
+    /// whatever follows, and the space stays one. Nothing composes with a space, no grapheme reaches over a plain letter,
+    /// and one space is no run of them. Where letters are replaced, or a table of characters follows another, other letters
+    /// may stand there.
+    pub(super) fn is_local(&self) -> bool {
+        let is_local = match self {
+            Self::Sequence(parts) => parts.iter().all(Self::is_local),
+            Self::Precompiled(table) => keeps_words(table),
+            Self::Replace { sought: Sought::Text(_), .. } | Self::Prepend(_) => false,
+            _ => true,
+        };
+        is_local && self.tables() <= 1
+    }
+
+    /// How many tables of characters there are.
+    fn tables(&self) -> usize {
+        match self {
+            Self::Precompiled(_) => 1,
+            Self::Sequence(parts) => parts.iter().map(Self::tables).sum(),
+            _ => 0,
         }
     }
 }
@@ -319,9 +358,24 @@ pub(super) enum Splitting {
 
 impl Splitting {
     const TYPES: [&str; 5] = ["BertPreTokenizer", "Metaspace", "Punctuation", "WhitespaceSplit", "Sequence"];
+    /// The member of a sequence that has its parts.
+    const PARTS: &str = "pretokenizers";
 
     /// Reads the pre-tokenizer of a `tokenizer.json`.
     pub(super) fn read(part: &Value, file: &str) -> Result<Self> {
+        check_count(part, Self::PARTS, file)?;
+        let splitting = Self::read_part(part, file)?;
+        // One puts a character in front of every word, another one cuts it off and puts one in front of each half.
+        match splitting.metaspaces() {
+            0 | 1 => Ok(splitting),
+            count => {
+                let problem = format!("its pre_tokenizer has {count} parts of type Metaspace, not one");
+                Err(Error::corrupt(file, problem))
+            }
+        }
+    }
+
+    fn read_part(part: &Value, file: &str) -> Result<Self> {
         Ok(match kind(part) {
             "BertPreTokenizer" => Self::Bert,
             "Metaspace" => Self::Metaspace(metaspace(part, file)?),
@@ -334,9 +388,28 @@ impl Splitting {
                 Some(other) => return Err(Error::corrupt(file, format!("its punctuation is {other:?}"))),
             })),
             "WhitespaceSplit" => Self::Whitespace,
-            "Sequence" => Self::Sequence(sequence(part, "pretokenizers", file, Self::read)?),
+            "Sequence" => Self::Sequence(sequence(part, Self::PARTS, file, Self::read_part)?),
             other => return Err(not_run("pre_tokenizer", other, &Self::TYPES, file)),
         })
+    }
+
+    fn metaspaces(&self) -> usize {
+        match self {
+            Self::Metaspace(_) => 1,
+            Self::Sequence(parts) => parts.iter().map(Self::metaspaces).sum(),
+            _ => 0,
+        }
+    }
+
+    /// Whether a space always stands between two words; none where it is for another part to say.
+    pub(super) fn splits_at_spaces(&self) -> Option<bool> {
+        match self {
+            Self::Bert | Self::Whitespace => Some(true),
+            // Behind it there are no spaces any more.
+            Self::Metaspace(part) => Some(part.get_split()),
+            Self::Punctuation(_) => None,
+            Self::Sequence(parts) => parts.iter().find_map(Self::splits_at_spaces),
+        }
     }
 }
 
@@ -368,6 +441,8 @@ impl Default for SpecialTokens {
 
 impl SpecialTokens {
     const TYPES: [&str; 2] = ["TemplateProcessing", "BertProcessing"];
+    /// The most that a template may have; published ones have two.
+    const MOST: usize = 512;
 
     /// A text between two tokens.
     pub(super) fn between(before: u32, behind: u32) -> Self {
@@ -382,11 +457,18 @@ impl SpecialTokens {
                 let pieces = part.get("single").and_then(Value::as_array);
                 let pieces =
                     pieces.ok_or_else(|| corrupt("its template has no single sequence".to_owned()))?;
-                pieces
-                    .iter()
-                    .map(|piece| Place::read(piece, part).map_err(corrupt))
-                    .collect::<Result<_>>()
-                    .map(Self)
+                let mut places = Self(Vec::new());
+                for piece in pieces {
+                    places.0.push(Place::read(piece, part).map_err(corrupt)?);
+                    if places.count() > Self::MOST || places.0.len() > Self::MOST {
+                        let problem = format!("its template has more than {} special tokens", Self::MOST);
+                        return Err(corrupt(problem));
+                    }
+                }
+                if places.0.iter().filter(|place| matches!(place, Place::Text)).count() > 1 {
+                    return Err(corrupt("its template has the text more than once".to_owned()));
+                }
+                Ok(places)
             }
             "BertProcessing" => {
                 let token = |name: &str| u32::try_from(part.get(name)?.get(1)?.as_u64()?).ok();
@@ -502,6 +584,21 @@ fn sequence<T>(part: &Value, name: &str, file: &str, read: fn(&Value, &str) -> R
     parts.iter().map(|part| read(part, file)).collect()
 }
 
+/// The most parts of a normalizer or a pre-tokenizer, those within others among them. Each goes through the whole text;
+/// published ones have up to seven.
+const MAX_PARTS: usize = 32;
+
+fn check_count(part: &Value, name: &str, file: &str) -> Result<()> {
+    fn count(part: &Value, name: &str) -> usize {
+        let parts = part.get(name).and_then(Value::as_array).into_iter().flatten();
+        parts.map(|part| 1 + count(part, name)).sum()
+    }
+    match count(part, name) {
+        0..=MAX_PARTS => Ok(()),
+        count => Err(Error::corrupt(file, format!("it has {count} {name}; up to {MAX_PARTS} are run"))),
+    }
+}
+
 fn missing(part: &Value, name: &str, file: &str) -> Error {
     Error::corrupt(file, format!("its {} has no {name}", kind(part)))
 }
@@ -543,6 +640,18 @@ fn check_table(table: &[u8]) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Whether a table makes plain letters of plain letters, one of each, and leaves spaces alone.
+fn keeps_words(table: &Precompiled) -> bool {
+    let becomes = |letter: char| {
+        let Some(found) = table.transform(letter.encode_utf8(&mut [0; 4])) else { return Some(letter) };
+        let mut letters = found.chars();
+        letters.next().filter(|_| letters.next().is_none())
+    };
+    let plain = ('0'..='9').chain('A'..='Z').chain('a'..='z');
+    becomes(' ') == Some(' ')
+        && plain.map(becomes).all(|letter| letter.is_some_and(|letter| letter.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

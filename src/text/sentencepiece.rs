@@ -1,6 +1,8 @@
 //! DeBERTa's tokenizer from a SentencePiece model, as transformers' `DebertaV2TokenizerFast` makes it where there is
 //! no `tokenizer.json`. Upstream: `DebertaV2Converter` and `_from_pretrained` of transformers 4.57.
 
+use std::collections::HashSet;
+
 use prost::Message;
 use serde_json::Value;
 use tokenizers::AddedToken;
@@ -11,7 +13,7 @@ use tokenizers::pre_tokenizers::punctuation::Punctuation;
 
 use super::parts::{Assembly, Normalization, Sought, SpecialTokens, Splitting, Vocabulary, added_token};
 use super::tokenization::Tokenization;
-use super::unigram::Unigram;
+use super::unigram::{MAX_PIECES, Unigram, too_many};
 use crate::error::{Error, Result};
 use crate::folder::{Folder, read_json};
 
@@ -27,6 +29,13 @@ struct ModelProto {
     trainer: Option<TrainerSpec>,
     #[prost(message, optional, tag = "3")]
     normalizer: Option<NormalizerSpec>,
+}
+
+/// Of the same, how many pieces there are. Here they take no memory.
+#[derive(Message)]
+struct PieceCount {
+    #[prost(message, repeated, tag = "1")]
+    pieces: Vec<()>,
 }
 
 #[derive(Message)]
@@ -90,11 +99,11 @@ impl Beside {
             self.merge();
             // What tokenizer_config.json writes as an object is not seen here.
             let names = SPECIAL.iter().filter_map(|&(name, _)| self.config.get(name));
-            let special: Vec<&str> =
+            let special: HashSet<&str> =
                 names.chain(list(&self.config, ADDITIONAL)).filter_map(name_of_special).collect();
             for (token, id) in self.added_tokens.as_object().into_iter().flatten() {
                 let id = id.as_i64().ok_or_else(|| format!("the id of {token:?} is {id}"))?;
-                let is_special = special.contains(&token.as_str());
+                let is_special = special.contains(token.as_str());
                 listed.push((id, AddedToken::from(token.as_str(), is_special)));
             }
         }
@@ -102,11 +111,13 @@ impl Beside {
 
         let special = special_tokens(&self.config)?;
         let mut tokens: Vec<AddedToken> = listed.into_iter().map(|(_, token)| token).collect();
+        let names: HashSet<&str> = special.iter().map(|(token, _)| token.content.as_str()).collect();
         for token in &mut tokens {
-            token.special |= special.iter().any(|(special, _)| special.content == token.content);
+            token.special |= names.contains(token.content.as_str());
         }
+        let listed: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
         for (token, yields) in special {
-            if !yields || tokens.iter().all(|listed| listed.content != token.content) {
+            if !yields || !listed.contains(&token.content) {
                 tokens.push(token);
             }
         }
@@ -123,7 +134,8 @@ impl Beside {
         for (name, value) in std::mem::take(map) {
             let value = match (value, config.get_mut(&name)) {
                 (Value::Array(mut more), Some(Value::Array(all))) => {
-                    more.retain(|value| !all.contains(value));
+                    let known: HashSet<&Value> = all.iter().collect();
+                    more.retain(|value| !known.contains(value));
                     all.append(&mut more);
                     continue;
                 }
@@ -159,6 +171,7 @@ fn list<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 fn special_tokens(config: &Value) -> Result<Vec<(AddedToken, bool)>, String> {
     let has_decoder = config.get(DECODER).is_some();
     let mut tokens: Vec<(AddedToken, bool)> = Vec::new();
+    let mut seen = HashSet::new();
     for (name, default) in SPECIAL {
         let (token, yields) = match config.get(name) {
             None => (AddedToken::from(default, true), true),
@@ -169,7 +182,7 @@ fn special_tokens(config: &Value) -> Result<Vec<(AddedToken, bool)>, String> {
         // By a line of its own in `DebertaV2Tokenizer`.
         let is_unknown = name == "unk_token" && matches!(config.get(name), None | Some(Value::String(_)));
         let token = if is_unknown { token.normalized(true) } else { token };
-        if tokens.iter().all(|(other, _)| other.content != token.content) {
+        if seen.insert(token.content.clone()) {
             tokens.push((token, yields && (has_decoder || !is_unknown)));
         }
     }
@@ -178,7 +191,7 @@ fn special_tokens(config: &Value) -> Result<Vec<(AddedToken, bool)>, String> {
             Value::String(content) => AddedToken::from(content, true),
             value => special(value)?,
         };
-        if tokens.iter().all(|(other, _)| other.content != token.content) {
+        if seen.insert(token.content.clone()) {
             tokens.push((token, value.is_string()));
         }
     }
@@ -207,6 +220,10 @@ fn name_of_special(value: &Value) -> Option<&str> {
 /// The tokenizer of a `spm.model` and the files beside it.
 pub(super) fn read(model: &[u8], mut beside: Beside, file: &str) -> Result<Tokenization> {
     let corrupt = |problem: String| Error::corrupt(file, problem);
+    let count = PieceCount::decode(model).map_err(|error| corrupt(error.to_string()))?.pieces.len();
+    if count > MAX_PIECES {
+        return Err(corrupt(too_many(count)));
+    }
     let model = ModelProto::decode(model).map_err(|error| corrupt(error.to_string()))?;
     let trainer = model.trainer.unwrap_or_default();
     let algorithm = match trainer.model_type() {

@@ -15,8 +15,16 @@ use tokenizers::{
 
 use unicode_categories::UnicodeCategories as _;
 
+use super::MAX_SOUGHT;
 use super::parts::{Assembly, Normalization, SpecialTokens, Splitting, Vocabulary};
 use crate::error::{Error, Result};
+
+/// The most bytes of a token that is added to a vocabulary. A normalization could make megabytes of them.
+const MAX_TOKEN: usize = 1024;
+
+/// How many bytes of a text are tokenized for each token that is asked for, before there is a second try with more. Hardly
+/// a word is longer.
+const BYTES_A_TOKEN: usize = 32;
 
 /// All that makes ids of a text.
 pub(super) struct Tokenization {
@@ -29,6 +37,9 @@ pub(super) struct Tokenization {
     /// Those that are looked for in what the normalization makes of it.
     normalized: AddedTokens,
     largest_id: u32,
+    /// Whether the ids of the [`beginning`] of a text are the first of the whole text: nothing that is looked for, changed
+    /// or made a word of goes beyond the space where it ends.
+    is_local: bool,
 }
 
 impl Tokenization {
@@ -38,6 +49,8 @@ impl Tokenization {
         let numbered = numbered(added_tokens, &vocabulary);
         let largest_id = numbered.iter().map(|&(_, id)| id).chain([vocabulary.largest_id()]).max();
         let (mut as_written, mut normalized) = (Vec::new(), Vec::new());
+        let corrupt = |problem: String| Error::corrupt(file, problem);
+        let mut bytes = 0;
         for (token, id) in numbered {
             let sought = Sought {
                 id,
@@ -45,18 +58,30 @@ impl Tokenization {
                 takes_spaces_before: token.lstrip,
                 takes_spaces_behind: token.rstrip,
             };
-            if token.normalized {
-                let mut content = NormalizedString::from(token.content);
-                if let Some(normalization) = &normalization {
-                    let changed = normalization.normalize(&mut content);
-                    changed.map_err(|error| Error::corrupt(file, error.to_string()))?;
-                }
-                normalized.push((content.get().to_owned(), sought));
-            } else {
-                as_written.push((token.content, sought));
+            let mut content = token.content;
+            if content.len() > MAX_TOKEN {
+                let problem =
+                    format!("an added token has {} bytes; up to {MAX_TOKEN} are read", content.len());
+                return Err(corrupt(problem));
             }
+            if token.normalized
+                && let Some(normalization) = &normalization
+            {
+                let mut changed = NormalizedString::from(content.as_str());
+                normalization.normalize(&mut changed).map_err(|error| corrupt(error.to_string()))?;
+                changed.get().clone_into(&mut content);
+            }
+            bytes += content.len();
+            if bytes > MAX_SOUGHT {
+                return Err(corrupt(format!("its added tokens have more than {MAX_SOUGHT} bytes together")));
+            }
+            let tokens = if token.normalized { &mut normalized } else { &mut as_written };
+            tokens.push((content, sought));
         }
-        let find = |tokens| AddedTokens::new(tokens).map_err(|problem| Error::corrupt(file, problem));
+        let is_local = normalization.as_ref().is_none_or(Normalization::is_local)
+            && splitting.as_ref().and_then(Splitting::splits_at_spaces) == Some(true)
+            && as_written.iter().chain(&normalized).all(|(content, _)| !content.contains(' '));
+        let find = |tokens| AddedTokens::new(tokens).map_err(corrupt);
         Ok(Self {
             as_written: find(as_written)?,
             normalized: find(normalized)?,
@@ -65,6 +90,7 @@ impl Tokenization {
             normalization,
             splitting,
             special_tokens,
+            is_local,
         })
     }
 
@@ -80,6 +106,20 @@ impl Tokenization {
 
     /// The ids of a text, cut so that with the special tokens there are at most so many.
     pub(super) fn encode(&self, text: &str, most: usize) -> tokenizers::Result<Vec<u32>> {
+        let most = most.saturating_sub(self.special_tokens.count());
+        let mut enough = most.saturating_mul(BYTES_A_TOKEN);
+        loop {
+            let part = if self.is_local { beginning(text, enough) } else { text };
+            let ids = self.ids(part)?;
+            if ids.len() >= most || part.len() == text.len() {
+                return Ok(self.special_tokens.around(&ids.into_iter().take(most)));
+            }
+            enough = part.len().saturating_mul(2);
+        }
+    }
+
+    /// The ids of a text alone.
+    fn ids(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
         let mut pieces = PreTokenizedString::from(text);
         pieces.split(|_, piece| self.as_written.split(&piece))?;
         pieces.split(|_, mut piece| {
@@ -93,9 +133,24 @@ impl Tokenization {
         }
         pieces.tokenize(|word| self.vocabulary.tokenize(word.get()))?;
         let splits = pieces.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
-        let ids = splits.iter().filter_map(|(_, _, tokens)| tokens.as_ref()).flatten().map(|token| token.id);
-        Ok(self.special_tokens.around(&ids.take(most.saturating_sub(self.special_tokens.count()))))
+        Ok(splits
+            .iter()
+            .filter_map(|(_, _, tokens)| tokens.as_ref())
+            .flatten()
+            .map(|token| token.id)
+            .collect())
     }
+}
+
+/// The beginning of a text of at least so many bytes, up to a space between two plain letters on each side, or all of it.
+/// Plain letters are ASCII's: no mark of Unicode joins them with what is beside them.
+fn beginning(text: &str, enough: usize) -> &str {
+    let is_end = |around: &[u8]| match around {
+        [a, b, b' ', c, d] => [a, b, c, d].into_iter().all(u8::is_ascii_alphanumeric),
+        _ => false,
+    };
+    let end = text.as_bytes().windows(5).skip(enough).position(is_end);
+    end.and_then(|end| text.get(..enough + end + 2)).unwrap_or(text)
 }
 
 /// Added tokens with their ids: those of the vocabulary, and the next free ones. Of equal ones the last counts.
@@ -204,6 +259,10 @@ fn is_of_a_word(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -241,8 +300,180 @@ mod tests {
         })
     }
 
+    /// DeBERTa's tokenizer with a small vocabulary.
+    fn deberta() -> Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/unigram/tokenizer.json");
+        let bytes = std::fs::read(path).expect("the fixture is there");
+        serde_json::from_slice(&bytes).expect("it parses")
+    }
+
+    fn normalizers() -> Vec<Value> {
+        let replace = |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
+        vec![
+            json!({ "type": "Strip", "strip_left": true, "strip_right": true }),
+            json!({ "type": "Lowercase" }),
+            json!({ "type": "NFD" }),
+            json!({ "type": "NFKD" }),
+            json!({ "type": "NFC" }),
+            json!({ "type": "Prepend", "prepend": "a" }),
+            json!({ "type": "NFKC" }),
+            deberta()["normalizer"]["normalizers"][1].clone(),
+            replace(json!({ "Regex": " {2,}" }), " "),
+            replace(json!({ "Regex": "\\s{2,}|[\n\r\t]" }), "  "),
+            replace(json!({ "String": "b a" }), "ab"),
+            file(&[])["normalizer"].clone(),
+        ]
+    }
+
+    fn pre_tokenizers() -> Vec<Value> {
+        let metaspace = |scheme: &str, split: bool| {
+            json!({
+                "type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": scheme, "split": split,
+            })
+        };
+        vec![
+            metaspace("always", true),
+            metaspace("first", true),
+            metaspace("never", true),
+            metaspace("always", false),
+            json!({ "type": "Punctuation", "behavior": "Contiguous" }),
+            json!({ "type": "Punctuation", "behavior": "MergedWithNext" }),
+            json!({ "type": "WhitespaceSplit" }),
+            json!({ "type": "BertPreTokenizer" }),
+        ]
+    }
+
+    /// A tokenizer of a few pieces.
+    fn unigram(added: &[(&str, [bool; 5])], normalizers: &[Value], pre_tokenizer: &Value) -> Value {
+        let pieces = [
+            "[UNK]",
+            "[CLS]",
+            "[SEP]",
+            "\u{2581}",
+            "a",
+            "b",
+            "ab",
+            "\u{2581}a",
+            "\u{2581}ab",
+            "ba\u{2581}",
+            ".",
+        ];
+        let mut file = file(added);
+        file["normalizer"] = json!({ "type": "Sequence", "normalizers": normalizers });
+        file["pre_tokenizer"] = pre_tokenizer.clone();
+        file["model"] = json!({
+            "type": "Unigram", "unk_id": 0,
+            "vocab": pieces.iter().zip(1..).map(|(piece, rank)| json!([piece, -rank])).collect::<Vec<_>>(),
+        });
+        file
+    }
+
+    fn read(file: &Value) -> Tokenization {
+        let parts = Assembly::read(file.to_string().as_bytes(), "tokenizer.json").expect("it is sound");
+        Tokenization::new(parts, "tokenizer.json").expect("it is sound")
+    }
+
+    #[test]
+    fn a_text_is_cut_only_where_nothing_reaches_over_the_cut() {
+        assert_eq!(beginning("ab ab", 0), "ab");
+        assert_eq!(beginning("ab ab ab", 1), "ab ab");
+        assert_eq!(beginning("ab ab", usize::MAX), "ab ab");
+        for whole in
+            ["", "ab", "a ab", "ab a", "ab  ab", "ab\tab", "ab \u{301}ab", "\u{600}a ab", "ab.ab", "éb ab"]
+        {
+            assert_eq!(beginning(whole, 0), whole);
+        }
+    }
+
+    /// Checks that the ids of all beginnings of a text are the first of its own.
+    fn check_beginnings(tokenization: &Tokenization, text: &str) {
+        let all = tokenization.ids(text).expect("it encodes");
+        let mut enough = 0;
+        while tokenization.is_local && enough < text.len() {
+            let part = beginning(text, enough);
+            let ids = tokenization.ids(part).expect("it encodes");
+            assert_eq!(all.get(..ids.len()), Some(&ids[..]), "{part:?} of {text:?}");
+            enough = part.len();
+        }
+    }
+
+    /// A table of characters: a trie of 256 units a node, each the exclusive or of its place and that of its child.
+    fn table(entry: (&str, &str)) -> Value {
+        let mut units = vec![0_u32; 256 * (entry.0.len() + 1)];
+        for (depth, (byte, node)) in entry.0.bytes().zip((0..).step_by(256)).enumerate() {
+            let at = node + usize::from(byte);
+            let is_last = depth + 1 == entry.0.len();
+            units[at] = u32::from(byte) | u32::from(is_last) << 8 | ((at ^ (node + 256)) as u32) << 10;
+        }
+        // The value of the only entry is where it begins among all of them.
+        let last = units.len() - 256;
+        units[last] = 1 << 31;
+        let units: Vec<u8> = units.into_iter().flat_map(u32::to_le_bytes).collect();
+        let bytes = [&(units.len() as u32).to_le_bytes()[..], &units, entry.1.as_bytes(), b"\0"].concat();
+        json!({ "type": "Precompiled", "precompiled_charsmap": BASE64_STANDARD.encode(bytes) })
+    }
+
+    #[test]
+    fn a_table_of_characters_made_to_reach_over_the_cut_does_not() {
+        let spaces = json!({ "type": "Replace", "pattern": { "Regex": " {2,}" }, "content": " " });
+        let prepend = json!({ "type": "Prepend", "prepend": "\u{600}" });
+        // Number signs of Arabic are of one grapheme with what stands behind them.
+        for (normalizers, text) in [
+            (vec![table((" ", "a"))], "ab ab"),
+            (vec![table(("b", " ")), spaces.clone()], "ab ab"),
+            (vec![table(("\u{600}a", " ")), spaces.clone()], "\u{600}a ab"),
+            (vec![table(("\u{600}a", "\u{601}")), table(("\u{601}b", " ")), spaces.clone()], "\u{600}ab ab"),
+            (vec![prepend, table(("\u{600}b", " ")), spaces], "[MASK]ab ab"),
+        ] {
+            let added = [("[MASK]a", [false; 5])];
+            let split = &pre_tokenizers()[0];
+            let tokenization = read(&unigram(&added, &normalizers, split));
+            let changed = read(&unigram(&added, &[], split)).ids(text).expect("it encodes");
+            assert_ne!(tokenization.ids(text).expect("it encodes"), changed, "{text:?} stays as it is");
+            check_beginnings(&tokenization, text);
+        }
+    }
+
+    #[test]
+    fn the_first_tokens_of_an_endless_text_come_soon() {
+        let text = "ab ".repeat(10 << 20);
+        for file in [file(&[]), deberta()] {
+            let tokenization = read(&file);
+            let start = Instant::now();
+            assert_eq!(tokenization.encode(&text, 512).map_or(0, |ids| ids.len()), 512);
+            // Milliseconds, in truth; the bound is for a busy machine.
+            assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_first_tokens_of_a_text_are_those_of_its_beginning(
+            added in prop::collection::btree_map(
+                prop::sample::select(vec!["[SEP]", "[MASK]", "ab", "[MASK] a", "É", "b b", "b\u{301}"]),
+                any::<[bool; 5]>(),
+                0..4,
+            ),
+            normalizers in prop::collection::vec(prop::sample::select(normalizers()), 0..5),
+            pre_tokenizers in prop::collection::vec(prop::sample::select(pre_tokenizers()), 1..3),
+            text in "(ab|ba|[abABé]|\\[MASK\\]|\\[SEP\\]|( |  |\t|\u{2581}|\u{a0}|ab ab)|( |ab ab)|\\.|\u{301}|\u{600}|\u{1d41a}|中|\u{1}){0,80}",
+            most in 3_usize..8,
+        ) {
+            let added: Vec<(&str, [bool; 5])> = added.into_iter().collect();
+            let pre_tokenizer = json!({ "type": "Sequence", "pretokenizers": pre_tokenizers });
+            for file in [file(&added), unigram(&added, &normalizers, &pre_tokenizer)] {
+                let parts = Assembly::read(file.to_string().as_bytes(), "tokenizer.json");
+                let Ok(tokenization) = parts.and_then(|parts| Tokenization::new(parts, "tokenizer.json")) else {
+                    continue;
+                };
+                check_beginnings(&tokenization, &text);
+                let all = tokenization.ids(&text).expect("it encodes");
+                let few: Vec<u32> = tokenization.encode(&text, most).expect("it encodes");
+                prop_assert_eq!(few, tokenization.special_tokens.around(&all.into_iter().take(most - 2)));
+            }
+        }
         #[test]
         fn the_ids_are_those_of_tokenizers(
             // Of tokens that the normalization makes equal, theirs takes any.

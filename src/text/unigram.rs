@@ -9,6 +9,16 @@ use std::ops::Range;
 use daachorse::{DoubleArrayAhoCorasick, DoubleArrayAhoCorasickBuilder};
 use tokenizers::Token;
 
+use super::MAX_SOUGHT;
+
+/// The most pieces of a vocabulary; the largest published ones have 900,000.
+pub(super) const MAX_PIECES: usize = 1 << 20;
+
+/// What is wrong with a model of more.
+pub(super) fn too_many(pieces: usize) -> String {
+    format!("it has {pieces} pieces; up to {MAX_PIECES} are read")
+}
+
 /// How much less likely than the least likely piece a character is that no piece begins with.
 const UNKNOWN_PENALTY: f64 = 10.0;
 
@@ -50,6 +60,13 @@ impl Unigram {
         }
         if let Some((piece, score)) = pieces.iter().find(|(_, score)| !score.is_finite()) {
             return Err(format!("the score of {piece:?} is {score}"));
+        }
+        if pieces.len() > MAX_PIECES {
+            return Err(too_many(pieces.len()));
+        }
+        let bytes: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
+        if bytes > MAX_SOUGHT {
+            return Err(format!("its pieces have {bytes} bytes together; up to {MAX_SOUGHT} are read"));
         }
         let text = |id: u32| pieces.get(id as usize).map_or("", |(piece, _)| piece.as_str());
         let mut sorted: Vec<u32> = (0..pieces.len() as u32).collect();

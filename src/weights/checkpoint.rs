@@ -227,14 +227,10 @@ impl<F: File> Checkpoint<F> {
                 scales: self.scales(tensor, stored, rows.clone()).await?,
                 quants: self.values(stored, rows, i8::from_le_bytes).await?,
             },
-            Dtype::U4 if columns(&stored.shape).is_multiple_of(GROUP) => {
-                let bytes = columns(&stored.shape) / 2;
-                let start = self.start(stored).await? + (rows.start * bytes) as u64;
-                Block::Q4 {
-                    quants: self.file.read(start..start + (rows.len() * bytes) as u64).await?,
-                    scales: self.scales(tensor, stored, rows).await?,
-                }
-            }
+            Dtype::U4 if columns(&stored.shape).is_multiple_of(GROUP) => Block::Q4 {
+                quants: self.consecutive(stored, rows.clone(), columns(&stored.shape) / 2).await?,
+                scales: self.scales(tensor, stored, rows).await?,
+            },
             other => {
                 return Err(Error::unsupported(format!(
                     "{tensor} in {} is stored as {other}; f32, f16 and bf16 are read",
@@ -285,13 +281,19 @@ impl<F: File> Checkpoint<F> {
         decode: impl Fn([u8; N]) -> T,
     ) -> Result<Vec<T>> {
         let bytes = if stored.is_contiguous() {
-            let columns = columns(&stored.shape);
-            let start = self.start(stored).await? + (rows.start * columns * N) as u64;
-            self.file.read(start..start + (rows.len() * columns * N) as u64).await?
+            self.consecutive(stored, rows, columns(&stored.shape) * N).await?
         } else {
             self.gather(stored, rows, N).await?
         };
         Ok(bytes.as_chunks().0.iter().map(|&chunk| decode(chunk)).collect())
+    }
+
+    /// Rows of so many bytes each that lie one behind the other. A tensor may have more bytes than a browser's `usize`
+    /// counts.
+    async fn consecutive(&self, stored: &Stored, rows: Range<usize>, bytes: usize) -> Result<Vec<u8>> {
+        let start = self.start(stored).await?;
+        let at = |row: usize| start + row as u64 * bytes as u64;
+        self.file.read(at(rows.start)..at(rows.end)).await
     }
 
     /// Byte position of a tensor's first value.
@@ -323,8 +325,9 @@ impl<F: File> Checkpoint<F> {
         for outer in 0..outer {
             for inner in 0..inner {
                 let (row, column) = if by_row { (outer, inner) } else { (inner, outer) };
-                let value = (rows.start + row) * row_stride + column * column_stride;
-                let start = first + (value * width) as u64;
+                let value =
+                    (rows.start + row) as u64 * row_stride as u64 + column as u64 * column_stride as u64;
+                let start = first + value * width as u64;
                 if !window.takes(start, width as u64) {
                     window.read_into(&self.file, &mut gathered, width).await?;
                 }
@@ -429,8 +432,18 @@ mod tests {
             code_of(file(r#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[4,20]}}"#, 20)),
             corrupt
         );
+        assert_eq!(code_of(file(r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[8,4]}}"#, 4)), corrupt);
+        assert_eq!(code_of(file(r#"{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}}"#, 1)), corrupt);
         let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,9],"data_offsets":[0,16]}}"#;
         assert_eq!(code_of(file(huge, 16)), corrupt);
+        // Their bytes can still be counted; with those of the header in front of them, they cannot.
+        let length = u64::MAX / 8;
+        let tensor = |n: u64| {
+            let (start, end) = (n * length, (n + 1) * length);
+            format!(r#""{n}":{{"dtype":"U8","shape":[{length}],"data_offsets":[{start},{end}]}}"#)
+        };
+        let endless = (0..8).map(tensor).collect::<Vec<_>>().join(",");
+        assert_eq!(code_of(file(&format!("{{{endless}}}"), 16)), corrupt);
         assert_eq!(code_of(file("{not json", 0)), corrupt);
         assert_eq!(code_of(vec![0; 3]), corrupt);
         assert_eq!(code_of(u64::MAX.to_le_bytes().to_vec()), corrupt);

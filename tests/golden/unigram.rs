@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -205,9 +205,30 @@ fn a_broken_tokenizer_is_corrupt() {
     corrupt(normalizer(serde_json::json!({ "type": "Replace", "pattern": { "String": "a" } })), "no content");
     corrupt(normalizer(serde_json::json!({ "type": "Sequence" })), "normalizers");
     corrupt(normalizer(serde_json::json!({ "type": "Strip" })), "strip_left");
-    // Forty of them would make a terabyte of a letter.
-    corrupt(sequence(replace("a", "aa"), 40), "as long");
-    corrupt(sequence(serde_json::json!({ "type": "Prepend", "prepend": "aa" }), 40), "as long");
+    // Thirty of them would make a gigabyte of a letter.
+    corrupt(sequence(replace("a", "aa"), 30), "as long");
+    corrupt(sequence(serde_json::json!({ "type": "Prepend", "prepend": "aa" }), 30), "as long");
+    // A letter that is written in three bytes becomes eighteen letters, five of which become it again.
+    let rounds = [replace("\u{644}", "\u{fdfa}"), serde_json::json!({ "type": "NFKD" })];
+    let rounds: Vec<&Value> = rounds.iter().cycle().take(16).collect();
+    corrupt(normalizer(serde_json::json!({ "type": "Sequence", "normalizers": rounds })), "as long");
+    // Each puts two spaces around a Chinese character.
+    let bert = serde_json::json!({
+        "type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": true, "strip_accents": false,
+        "lowercase": false,
+    });
+    corrupt(sequence(bert, 8), "as long");
+    let strip = serde_json::json!({ "type": "Strip", "strip_left": true, "strip_right": true });
+    corrupt(sequence(strip.clone(), 10_000), "10000 normalizers");
+    let nested = sequence(strip, 10)["normalizer"].clone();
+    corrupt(sequence(nested, 3), "33 normalizers");
+    let split = |parts: Vec<Value>| serde_json::json!({ "pre_tokenizer": { "type": "Sequence", "pretokenizers": parts } });
+    corrupt(split(vec![serde_json::json!({ "type": "WhitespaceSplit" }); 33]), "33 pretokenizers");
+    // The pieces of a word are as many as the Fibonacci numbers are large.
+    let metaspace = |space: &str| serde_json::json!({ "type": "Metaspace", "replacement": space });
+    let spaces = ["_", "+"].into_iter().cycle().take(30).map(metaspace);
+    corrupt(split(spaces.collect()), "30 parts of type Metaspace");
+
     let prefix = serde_json::json!({
         "type": "Metaspace", "replacement": "_", "add_prefix_space": false, "prepend_scheme": "always",
     });
@@ -222,6 +243,102 @@ fn a_broken_tokenizer_is_corrupt() {
         .insert("tokenizer_config.json", br#"{"additional_special_tokens": [{"lstrip": true}]}"#.as_slice());
     refused(&folder, "corrupt-file", "lstrip");
     assert!(load(&spm(&model)).is_ok());
+}
+
+#[test]
+fn a_tokenizer_made_to_fill_the_memory_is_corrupt() {
+    let corrupt = |part: Value, word: &str| {
+        refused(&with_parts(part.as_object().expect("it is an object")), "corrupt-file", word);
+    };
+    let unigram = |vocabulary: Value| serde_json::json!({ "model": { "type": "Unigram", "unk_id": 0, "vocab": vocabulary } });
+    corrupt(unigram(serde_json::json!([["a".repeat((4 << 20) + 1), 0]])), "4194305 bytes");
+    corrupt(unigram(vec![serde_json::json!(["a", 0]); (1 << 20) + 1].into()), "1048577 pieces");
+    // A piece of nothing is two bytes of a spm.model.
+    refused(&spm(&b"\x0a\x00".repeat((1 << 20) + 1)), "corrupt-file", "1048577 pieces");
+
+    let added = |contents: Vec<String>, normalized: bool| {
+        let token = |content| serde_json::json!({ "content": content, "normalized": normalized });
+        serde_json::json!({ "added_tokens": contents.into_iter().map(token).collect::<Vec<_>>() })
+    };
+    corrupt(added(vec!["a".repeat(1025)], false), "1025 bytes");
+    let many = (0..4100).map(|number| format!("{number:1024}")).collect();
+    corrupt(added(many, false), "4194304 bytes together");
+    // Each of them becomes a megabyte.
+    let mut grown = added((0..5).map(|number| format!("{number:a>1024}")).collect(), true);
+    grown["normalizer"] =
+        serde_json::json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "b".repeat(1024) });
+    corrupt(grown, "4194304 bytes together");
+
+    let template = |pieces: Vec<Value>, ids: usize| {
+        serde_json::json!({ "post_processor": {
+            "type": "TemplateProcessing", "single": pieces,
+            "special_tokens": { "[CLS]": { "id": "[CLS]", "ids": vec![1; ids], "tokens": [] } },
+        } })
+    };
+    let text = serde_json::json!({ "Sequence": { "id": "A", "type_id": 0 } });
+    let special = serde_json::json!({ "SpecialToken": { "id": "[CLS]", "type_id": 0 } });
+    corrupt(template(vec![text.clone(), text.clone()], 1), "more than once");
+    corrupt(template(vec![special.clone(), text.clone()], 513), "more than 512 special tokens");
+    corrupt(template(vec![special.clone(); 513], 0), "more than 512 special tokens");
+    assert!(load(&with_parts(template(vec![special, text], 1).as_object().expect("it is one"))).is_ok());
+}
+
+#[test]
+fn special_tokens_made_to_exhaust_their_reader_are_read_soon() {
+    // A few hundred milliseconds, in truth; the bound is for a busy machine.
+    let soon = |folder: &MemoryFolder| {
+        let start = Instant::now();
+        refused(folder, "corrupt-file", "up to id");
+        assert!(start.elapsed() < Duration::from_secs(10), "took {:?}", start.elapsed());
+    };
+    let names: Vec<String> = (0..200_000).map(|number| format!("a{number}")).collect();
+    let list =
+        |names: &[String]| serde_json::json!({ "additional_special_tokens": names }).to_string().into_bytes();
+    let mut folder = spm(&bytes("spm.model"));
+    folder.insert("tokenizer_config.json", list(&names));
+    soon(&folder);
+    let others: Vec<String> = names.iter().map(|name| format!("{name}b")).collect();
+    folder.insert("special_tokens_map.json", list(&others));
+    soon(&folder);
+    let ids: Map<String, Value> =
+        names.iter().zip(2000..).map(|(name, id)| (name.clone(), id.into())).collect();
+    folder.remove("special_tokens_map.json");
+    folder.insert("added_tokens.json", Value::Object(ids).to_string().into_bytes());
+    soon(&folder);
+}
+
+/// A text is not read to its end where its first tokens are all that is asked for.
+#[test]
+fn a_text_that_is_cut_has_the_first_tokens_of_the_whole() {
+    let goldens: Goldens = read(&format!("{FOLDER}/goldens.json"));
+    let texts: Vec<String> = texts(&goldens).windows(3).map(|texts| texts.join(" ")).collect();
+    let open = |folder: &MemoryFolder, length: usize| {
+        pollster::block_on(Tokenizer::from_folder(folder, 4096, 1280, Some(length))).expect("it loads")
+    };
+    for (name, case) in &goldens.cases {
+        let folder = match (&case.files, &case.parts) {
+            (Some(files), _) => {
+                let mut folder = spm(&bytes("spm.model"));
+                for (file, value) in files {
+                    folder.insert(file, value.to_string().into_bytes());
+                }
+                folder
+            }
+            (_, Some(parts)) => with_parts(parts),
+            _ => continue,
+        };
+        let whole = open(&folder, 4096);
+        for length in [4, 16, 64] {
+            let cut = open(&folder, length);
+            for text in &texts {
+                let (all, first) = (whole.encode(text), cut.encode(text));
+                let (all, first) = (all.expect("it encodes"), first.expect("it encodes"));
+                // The last one may stand for the end.
+                let ids = first.len().saturating_sub(1);
+                assert_eq!(first[..ids], all[..ids], "{name}, {length} tokens of {text:?}");
+            }
+        }
+    }
 }
 
 #[test]

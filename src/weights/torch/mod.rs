@@ -13,7 +13,7 @@ mod pickle;
 mod tests;
 mod zip;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 pub(super) use self::pickle::Foreign;
@@ -86,19 +86,20 @@ fn state_dict<'p, 'a>(name: &str, pickle: &'p Pickle<'a>) -> Result<Vec<(&'a str
     if is_state(&tensors) {
         return Ok(tensors);
     }
-    let mut found = BTreeMap::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for &(key, value) in top {
+        // A pickle can name one dictionary again and again.
         if let (Value::Str(key), Value::Dict(index)) = (key, value)
-            && !found.contains_key(&index)
+            && seen.insert(index)
         {
             let inner = tensors_of(pickle, pickle.pairs(value).unwrap_or_default());
             if is_state(&inner) {
-                found.insert(index, (key, inner));
+                found.push((key, inner));
             }
         }
     }
-    let keys: Vec<&str> = found.values().map(|&(key, _)| key).collect();
-    match found.into_values().next() {
+    let keys: Vec<&str> = found.iter().map(|&(key, _)| key).collect();
+    match found.into_iter().next() {
         Some((_, tensors)) if keys.len() == 1 => Ok(tensors),
         Some(_) => Err(Error::unsupported(format!(
             "{name} holds several dictionaries of tensors ({}); save the one that is the model's",

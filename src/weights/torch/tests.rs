@@ -251,6 +251,12 @@ fn a_pickle_made_to_exhaust_its_reader_ends_soon() {
         let pickle = Pickle::read(&keys, Foreign::Refused).expect("it was fine");
         assert!(super::state_dict("m", &pickle).is_err());
     });
+    // A dictionary that holds itself a million times.
+    let itself = repeat(b"\x80\x02}q\x00(X\x01\x00\x00\x00kq\x01h\x00", b"h\x01h\x00", b"u.");
+    timed(|| {
+        let pickle = Pickle::read(&itself, Foreign::Refused).expect("it is a pickle");
+        assert!(super::state_dict("m", &pickle).is_err());
+    });
     // Lengths that no file has.
     for length in
         [&b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"X\xff\xff\xff\xff", b"\x8b\xff\xff\xff\xff"]
