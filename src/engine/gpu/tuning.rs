@@ -169,8 +169,10 @@ impl Gpu {
         let kernels: BTreeSet<LinearKernel> =
             [plan.few, plan.many].into_iter().chain(plan.rounding).collect();
         for kernel in kernels {
-            if self.try_out(&probe, kernel, TRIED_ROWS).await?.is_none() {
-                return Ok(false);
+            match self.try_out(&probe, kernel, TRIED_ROWS).await {
+                Ok(Some(_)) => {}
+                Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+                Ok(None) | Err(_) => return Ok(false),
             }
         }
         Ok(true)
