@@ -7,11 +7,12 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { launch } from '../xtask/browser/launch.mjs';
 import { serve } from '../xtask/browser/serve.mjs';
+import { countOf, folderOfFiles } from './arguments.mjs';
 import { CONTENDERS } from './engines.mjs';
 import { measure } from './measure.mjs';
 import { MODELS, TWINS } from './models.mjs';
@@ -72,22 +73,17 @@ function options() {
       hardware: { type: 'boolean', default: false },
     },
   });
-  if (!values.files) throw new Error('--files is missing: the folder of what `cargo xtask bench` has made.');
-  const count = (/** @type {'rounds' | 'patience'} */ name) => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new Error(`--${name} ${values[name]} is not a number of one or more.`);
-  };
+  const files = folderOfFiles(values.files);
   const engines = chosen('engine', CONTENDERS.map(({ id }) => id), values.engine);
   const names = chosen('model', Object.keys({ ...MODELS, ...TWINS }), values.model);
   return {
-    files: resolve(values.files),
+    files,
     models: names.flatMap((name) => MODELS[name] ?? []),
     twins: names.flatMap((name) => TWINS[name] ?? []),
     measures: chosen('shape', MEASURES, values.shape),
     contenders: CONTENDERS.filter(({ id }) => engines.includes(id)),
-    rounds: count('rounds'),
-    patience: 1000 * count('patience'),
+    rounds: countOf('rounds', values.rounds),
+    patience: 1000 * countOf('patience', values.patience),
     hardware: values.hardware,
   };
 }

@@ -5,12 +5,13 @@
  *     node bench/dawn/run.mjs --files target/bench [--model NAME]… [--shape DOCUMENTSxTOKENS]… [--rounds N]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { serve } from '../../xtask/browser/serve.mjs';
+import { countOf, folderOfFiles } from '../arguments.mjs';
 import { textOf, wordsOf } from '../documents.mjs';
 import { MODELS, operations } from '../models.mjs';
 import { meanCosine, median } from '../statistics.mjs';
@@ -70,14 +71,13 @@ function options() {
       rounds: { type: 'string', default: String(ROUNDS) },
     },
   });
-  if (!values.files) throw new Error('--files is missing: the folder of what `cargo xtask bench` has made.');
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds} is not a number of one or more.`);
+  const files = folderOfFiles(values.files);
+  const rounds = countOf('rounds', values.rounds);
   const models = (values.model ?? Object.keys(MODELS)).map((name) => {
     if (!MODELS[name]) throw new Error(`--model ${name} is not measured on Dawn. There are: ${Object.keys(MODELS).join(', ')}.`);
     return MODELS[name];
   });
-  return { files: resolve(values.files), models, shapes: values.shape?.map(shapeOf), rounds };
+  return { files, models, shapes: values.shape?.map(shapeOf), rounds };
 }
 
 /** @param {string} name */

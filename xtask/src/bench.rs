@@ -62,9 +62,6 @@ pub(crate) struct Options {
     dawn: bool,
 }
 
-/// How often each engine is measured in a browser.
-const ROUNDS: u16 = 3;
-
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Network {
     /// all-MiniLM-L6-v2, with its trained weights
@@ -172,8 +169,7 @@ fn in_chromium(networks: &[Network], options: &Options) -> Result<()> {
     for engine in &options.engine {
         measurement.args(["--engine", engine]);
     }
-    let rounds = options.rounds.unwrap_or(ROUNDS);
-    measurement.args(["--rounds", &rounds.to_string(), "--patience", &options.patience.to_string()]);
+    measurement.args(["--patience", &options.patience.to_string()]);
     if options.hardware {
         measurement.arg("--hardware");
     }
@@ -195,9 +191,6 @@ fn on_dawn(networks: &[Network], options: &Options) -> Result<()> {
     let mut measurement = npm::node("bench/dawn/run.mjs");
     measurement.arg("--files").arg(files()?);
     choose(&mut measurement, &networks, options)?;
-    if let Some(rounds) = options.rounds {
-        measurement.args(["--rounds", &rounds.to_string()]);
-    }
     run_command(&mut measurement)
 }
 
@@ -209,9 +202,6 @@ fn on_native(networks: &[Network], options: &Options) -> Result<()> {
     let mut measurement = command("cargo");
     measurement.args(["bench", "--quiet", "--package", "specter-web", "--bench", "native", "--"]);
     choose(&mut measurement, networks, options)?;
-    if let Some(rounds) = options.rounds {
-        measurement.args(["--rounds", &rounds.to_string()]);
-    }
     run_command(&mut measurement)
 }
 
@@ -223,6 +213,9 @@ fn choose(measurement: &mut Command, networks: &[Network], options: &Options) ->
     }
     for shape in &options.shape {
         measurement.args(["--shape", shape]);
+    }
+    if let Some(rounds) = options.rounds {
+        measurement.args(["--rounds", &rounds.to_string()]);
     }
     Ok(())
 }
