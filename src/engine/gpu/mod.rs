@@ -2,8 +2,9 @@
 //!
 //! [`device`] opens an adapter and listens for its faults, [`packing`] brings weights into the order in which the
 //! kernels read them, [`arena`] keeps activation buffers, [`recorder`] turns operations into dispatches of one compute
-//! pass, and [`readback`] brings results home. [`profile`] measures where the time goes. The kernels are in `shaders/`; [`shaders`] is what the build made of
-//! them. Where there are several for one operation, [`linear`] lists them, and [`tuning`] finds the fastest.
+//! pass, and [`readback`] brings results home. [`profile`] measures where the time goes. The kernels are in `shaders/`;
+//! [`shaders`] is what the build made of them. Where there are several for one operation, [`linear`] lists them, and
+//! [`tuning`] finds the fastest.
 
 mod arena;
 mod device;

@@ -23,8 +23,8 @@ pub struct KernelTime {
 pub(super) struct Profile {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
-    /// Of a tick.
-    seconds: f64,
+    /// Seconds from one tick of the clock to the next.
+    tick: f64,
     /// Readings on their way, and the kernels that they are of.
     arriving: Vec<(Vec<&'static str>, Arriving)>,
 }
@@ -47,7 +47,7 @@ impl Profile {
                 u64::from(count) * READING,
                 wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             ),
-            seconds: f64::from(device.queue.get_timestamp_period()) * 1e-9,
+            tick: f64::from(device.queue.get_timestamp_period()) * 1e-9,
             arriving: Vec::new(),
         })
     }
@@ -104,7 +104,7 @@ impl Profile {
             for (kernel, [beginning, end]) in kernels.into_iter().zip(readings) {
                 let time = times.entry(kernel).or_default();
                 time.dispatches += 1;
-                time.seconds += end.saturating_sub(beginning) as f64 * self.seconds;
+                time.seconds += end.saturating_sub(beginning) as f64 * self.tick;
             }
         }
         Ok(times)
