@@ -484,6 +484,17 @@ describe(`a download, in ${BROWSER}`, () => {
     });
   });
 
+  /** The download of a text's suggestions breaks off. */
+  async function breakOff() {
+    await page.evaluate(async () => {
+      const { script, SpecterError } = await import('/deposit/specter.js');
+      script.failure = new SpecterError('network', 'model.safetensors: the connection was lost.');
+      go();
+    });
+    await write(PHYSICS);
+    await reach('failed');
+  }
+
   test('is shown with its bytes, and can be cancelled', async () => {
     await write(PHYSICS);
     await reach('downloading');
@@ -513,13 +524,7 @@ describe(`a download, in ${BROWSER}`, () => {
   });
 
   test('that fails says why, and is tried again', async () => {
-    await page.evaluate(async () => {
-      const { script, SpecterError } = await import('/deposit/specter.js');
-      script.failure = new SpecterError('network', 'model.safetensors: the connection was lost.');
-      go();
-    });
-    await write(PHYSICS);
-    await reach('failed');
+    await breakOff();
     assert.equal(await textOf('code'), 'network');
     assert.match(await textOf('failure'), /download broke off\. Check the connection/);
     assert.deepEqual((await details('error')).map(({ code }) => code), ['network']);
@@ -539,13 +544,7 @@ describe(`a download, in ${BROWSER}`, () => {
     ['it is to be another one', async () => void (suggest.task = 'search')],
   ])) {
     test(`that failed is forgotten where ${what}`, async () => {
-      await page.evaluate(async () => {
-        const { script, SpecterError } = await import('/deposit/specter.js');
-        script.failure = new SpecterError('network', 'model.safetensors: the connection was lost.');
-        go();
-      });
-      await write(PHYSICS);
-      await reach('failed');
+      await breakOff();
       await page.evaluate(async () => void ((await import('/deposit/specter.js')).script.failure = null));
       await page.evaluate(change);
       await reach('idle');
