@@ -108,7 +108,8 @@ export function checkTasks(tasks) {
 /** @param {unknown} tuning */
 export function checkTuning(tuning) {
   if (tuning === undefined || typeof tuning === 'string') return;
-  const known = (/** @type {unknown} */ one) => typeof one === 'object' && one !== null && 'few' in one && 'many' in one;
+  const known = (/** @type {unknown} */ one) =>
+    typeof one === 'object' && one !== null && ['few', 'several', 'many'].every((rows) => rows in one);
   if (!Array.isArray(tuning) || !tuning.every(known)) {
     throw new SpecterError('invalid-option', `tuning is 'measured', 'usual', the name of a kernel, or what info().tuning was; it was given ${kindOf(tuning)}.`);
   }

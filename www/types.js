@@ -204,16 +204,17 @@
  */
 
 /**
- * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, and for more; and the faster one
- * for more that rounds activations, which is taken where that keeps the model's vectors.
+ * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, for up to 256, and for more; and
+ * faster ones that round activations, which are taken where that keeps the model's vectors.
  *
  * @typedef {object} Tuned
  * @property {number} outputs
  * @property {number} inputs
  * @property {string} dtype
  * @property {string} few
+ * @property {string} several
  * @property {string} many
- * @property {string} [rounding]
+ * @property {{ several?: string, many?: string }} [rounding]
  */
 
 /**
@@ -250,7 +251,7 @@
  *   cross-origin isolated
  * @property {string | Tuned[]} [tuning]  how the GPU's kernels are chosen: `'measured'` (default) by a short run while the
  *   model loads, which is remembered beside the model where `cache` allows; `'usual'` by rule; the name of a kernel
- *   (`registers`, `quads`, `tiles`, `half-tiles`, `dot`), wherever it runs; or what `info().tuning` was
+ *   (`registers`, `split`, `quads`, `small-tiles`, `tiles`, `half-tiles`, `dot`), wherever it runs; or what `info().tuning` was
  * @property {Features} [features]  which optional features of the GPU are used, where it has them; default all
  * @property {string} [template]    how a paper becomes a text: `{title}`, `{abstract}`, and `{sep}` for the tokenizer's
  *   separator; default that of the preset, else `{title}{sep}{abstract}`

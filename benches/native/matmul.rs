@@ -64,7 +64,7 @@ pub(crate) async fn measure_all(software: bool) -> Result<Vec<Matmul>> {
     let rows = if software { SOFTWARE_ROWS } else { ROWS };
     let batch = Random(1).batch(&vec![DOCUMENT; rows / DOCUMENT], VOCABULARY);
     let mut measured = Vec::new();
-    for format in [Format::Q8, Format::F32] {
+    for format in [Format::Q8, Format::Q4, Format::F32] {
         let expected = reference(format, &batch).await?;
         for kernel in LinearKernel::ALL {
             eprintln!("· multiplying by {} weights with {}", format.name(), kernel.name());

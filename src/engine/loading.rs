@@ -96,23 +96,28 @@ pub async fn open_head<F: Folder>(folder: &F) -> Result<Checkpoint<F::File>> {
     open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await
 }
 
-/// Lengths of documents that a device rehearses on: kernels differ for few rows and for many.
-const REHEARSED: [usize; 2] = [1, 48];
+/// The longest document that a device rehearses on.
+const REHEARSED: usize = 64;
 
 impl<B: Backend> Encoder<B> {
     /// Gets a device ready for a network, while its weights may still be on their way: chooses kernels, and runs two
     /// layers of nothing, the last of which may differ from the others, so that they are compiled.
     pub async fn prepare(backend: B, config: &Config, format: Format, output: Output) -> Result<B> {
         let mut backend = backend;
-        let mut small =
-            Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 64, ..config.clone() };
+        let mut small = Config {
+            layers: config.layers.min(2),
+            vocabulary_size: 1,
+            positions: REHEARSED,
+            ..config.clone()
+        };
         if let Some(relative) = &mut small.relative {
             *relative = RelativeAttention { span: 1, buckets: None, ..*relative };
         }
         let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
         let (_, inventory) = network::describe(config, &extent)?;
         backend.prepare(&shapes(&inventory.matrices, format), config.activation).await?;
-        if !B::COMPILES {
+        let rehearsals = backend.rehearsals();
+        if rehearsals.is_empty() {
             return Ok(backend);
         }
         let (numbers, inventory) = network::describe(&small, &extent)?;
@@ -126,9 +131,11 @@ impl<B: Backend> Encoder<B> {
         };
         let mut rehearsal =
             Self { config: small, extent, network, positions, fingerprint: String::new(), backend };
-        for length in REHEARSED {
+        for tokens in rehearsals {
             let mut batch = Batch::new();
-            batch.push(&vec![0; length]);
+            for document in vec![0; tokens].chunks(REHEARSED) {
+                batch.push(document);
+            }
             // Nobody waits for the result.
             drop(rehearsal.encode(&batch, Skill::default(), output, &Readout::Vectors)?);
         }

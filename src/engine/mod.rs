@@ -117,11 +117,14 @@ pub trait Backend {
     type Rows: Clone;
     /// Results on their way.
     type Pending;
-    /// Whether operations have to be compiled before they run for the first time.
-    const COMPILES: bool;
 
     /// Prepares for matrices of these shapes, of which none is there yet, and for the activation of feed-forward layers.
     async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()>;
+    /// Numbers of tokens on which to rehearse, so that all kernels are compiled that a batch may run; none where nothing is
+    /// compiled. It is asked when all is prepared.
+    fn rehearsals(&self) -> Vec<usize> {
+        Vec::new()
+    }
     /// Whether there is a faster way that rounds activations, which not every model bears.
     fn can_round(&self) -> bool {
         false

@@ -28,7 +28,7 @@ const MAX_LOGITS: usize = 4 << 20;
 /// How close rounding must keep a vector to what it was: 0.999 to float32 is the aim, of which q8 takes 0.0002.
 const LEAST_COSINE: f32 = 0.9995;
 
-/// What a model is tried on, each of more tokens than are few.
+/// What a model is tried on, some 60 tokens each.
 const ROUNDING_PROBES: [&str; 3] = [
     "Sparse attention for long documents. We study transformer encoders whose cost grows linearly with the length of \
      their input, and evaluate them on classification and retrieval of scientific articles in eleven languages. On \
@@ -40,6 +40,9 @@ const ROUNDING_PROBES: [&str; 3] = [
      were assigned to treatment within 24 hours or after three days. Pain, length of stay and walking distance after \
      six weeks were compared; no difference in adverse events was found (p = 0.41).",
 ];
+
+/// How often they are in a batch: kernels differ for up to 256 tokens and for more.
+const ROUNDING_REPEATS: [usize; 2] = [1, 3];
 
 /// How a model is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,11 +171,15 @@ impl<B: Backend> Specter<B> {
         if !self.encoder.backend.can_round() {
             return Ok(());
         }
-        let probes = ROUNDING_PROBES.map(|text| Document::Text(text.to_owned()));
         let width = self.encoder.config.hidden_size;
         let mut worst: f32 = 1.0;
-        for experts in 0..self.encoder.extent.experts.max(1) {
+        let experts = 0..self.encoder.extent.experts.max(1);
+        for (experts, repeats) in
+            experts.flat_map(|experts| ROUNDING_REPEATS.map(|repeats| (experts, repeats)))
+        {
             let way = self.plain_way(Some(experts));
+            let probes = ROUNDING_PROBES.repeat(repeats).into_iter();
+            let probes: Vec<Document> = probes.map(|text| Document::Text(text.to_owned())).collect();
             self.encoder.backend.allow_rounding(false);
             let exact = self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await?;
             self.encoder.backend.allow_rounding(true);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
-use crate::engine::gpu::{LinearKernel, Plan, Tuned, Tuning};
+use crate::engine::gpu::{LinearKernel, Plan, Rounding, Tuned, Tuning};
 use crate::error::{Error, Result};
 use crate::model::Pooling;
 use crate::task::{EmbedOptions, Task};
@@ -82,8 +82,16 @@ pub(super) struct TunedFields {
     inputs: usize,
     dtype: String,
     few: String,
+    several: String,
     many: String,
-    rounding: Option<String>,
+    #[serde(default)]
+    rounding: RoundingFields,
+}
+
+#[derive(Default, Deserialize)]
+struct RoundingFields {
+    several: Option<String>,
+    many: Option<String>,
 }
 
 impl TunedFields {
@@ -92,8 +100,12 @@ impl TunedFields {
         let kernel = |name: &str| LinearKernel::from_name(name).ok();
         let plan = Plan {
             few: kernel(&self.few)?,
+            several: kernel(&self.several)?,
             many: kernel(&self.many)?,
-            rounding: self.rounding.as_deref().and_then(kernel),
+            rounding: Rounding {
+                several: self.rounding.several.as_deref().and_then(kernel),
+                many: self.rounding.many.as_deref().and_then(kernel),
+            },
         };
         let dtype = Format::from_name(&self.dtype).ok()?;
         Some(Tuned { outputs: self.outputs, inputs: self.inputs, dtype, plan })

@@ -130,7 +130,7 @@ export interface EngineInput {
 export interface EngineScores { counts: Uint32Array; labels: Uint32Array; scores: Float32Array }
 export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
 /** Which kernels multiply by matrices of a shape, for up to 32 rows and for more. */
-export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; many: string; rounding?: string }
+export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; several: string; many: string; rounding?: { several?: string, many?: string } }
 export interface EngineInfo {
   version: string;
   model: string;

@@ -37,6 +37,8 @@ describe(`kernels, in ${BROWSER}`, () => {
   for (const [kernel, feature, least] of /** @type {const} */ ([
     ['registers', null, 0.99999],
     ['quads', 'subgroups', 0.99999],
+    ['split', null, 0.99999],
+    ['small-tiles', null, 0.99999],
     ['tiles', null, 0.99999],
     ['half-tiles', 'f16', 0.99999],
     ['dot', 'integer-dot', 0.9995],
@@ -70,7 +72,7 @@ describe(`kernels, in ${BROWSER}`, () => {
     const runs = (/** @type {any} */ { info: { kernels } }) =>
       kernels.reduce((sum, { name, dispatches }) => sum + (name.startsWith('linear_') ? dispatches : 0), 0);
     assert.ok(runs(first) > runs(again), `linear kernels ran ${runs(first)} times at first, ${runs(again)} times the second time`);
-    const known = first.info.tuning.flatMap(({ few, many }) => [few, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
+    const known = first.info.tuning.flatMap(({ few, several, many }) => [few, several, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
     for (const ran of linearKernels(again.info)) assert.ok(known.some((kernel) => ran.startsWith(kernel)), `${ran} ran, not ${known}`);
     // Deleting everything deletes it too.
     await set.page.evaluate(() => Specter.cache.delete());
@@ -88,7 +90,7 @@ describe(`kernels, in ${BROWSER}`, () => {
   });
 
   test('what was measured can be given by hand', async () => {
-    const tuning = [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'registers', many: 'tiles' }];
+    const tuning = [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'split', several: 'registers', many: 'tiles' }];
     const { info } = await visit({ tuning });
     assert.deepEqual(info.tuning.find(({ outputs, inputs }) => outputs === 384 && inputs === 384), tuning[0]);
   });

@@ -76,15 +76,19 @@ async fn float32_gives_the_vectors_of_sentence_transformers<B: Backend>(backend:
     println!("largest difference {worst:e}");
 }
 
-async fn quantized_weights_stay_within_their_fidelity_bars<B: Backend>(backend: impl Fn() -> B) {
+/// Embeds with quantized weights: the engine, and the mean cosine to the vectors of sentence-transformers.
+async fn fidelity<B: Backend>(format: Format, backend: B) -> (Specter<B>, f32) {
     let (goldens, documents) = goldens();
+    let mut specter = load(MODEL, format, backend).await;
+    let found = specter.embed(&documents, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+    let pairs = found.data.chunks(HIDDEN).zip(&goldens.embeddings);
+    let sum: f32 = pairs.map(|(found, expected)| cosine(found, expected)).sum();
+    (specter, sum / documents.len() as f32)
+}
+
+async fn quantized_weights_stay_within_their_fidelity_bars<B: Backend>(backend: impl Fn() -> B) {
     for (format, bar) in [(Format::Q8, 0.9995), (Format::Q4, 0.975)] {
-        let mut specter = load(MODEL, format, backend()).await;
-        let options = EmbedOptions::default();
-        let found = specter.embed(&documents, &options, |_, _| Ok(())).await.expect("it embeds");
-        let pairs = found.data.chunks(HIDDEN).zip(&goldens.embeddings);
-        let mean =
-            pairs.map(|(found, expected)| cosine(found, expected)).sum::<f32>() / documents.len() as f32;
+        let (specter, mean) = fidelity(format, backend()).await;
         println!("{}: mean cosine {mean}", format.name());
         let rounded = format == Format::Q8 && inputs_of(specter.backend()) == Inputs::Bytes;
         let bar = if rounded { 0.999 } else { bar };
@@ -137,17 +141,14 @@ fn a_converted_folder_gives_the_gpu_what_quantizing_while_loading_gives() {
 }
 
 #[test]
-fn rounding_activations_to_int8_keeps_the_fidelity_bar() {
-    let (goldens, documents) = goldens();
-    let options = GpuOptions { tuning: Tuning::Pinned(LinearKernel::Dot), ..GpuOptions::native() };
-    let gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
-    let mut specter = pollster::block_on(load(CONVERTED, Format::Q8, gpu));
-    let options = EmbedOptions::default();
-    let found = pollster::block_on(specter.embed(&documents, &options, |_, _| Ok(()))).expect("it embeds");
-    let cosines =
-        found.data.chunks(HIDDEN).zip(&goldens.embeddings).map(|(found, expected)| cosine(found, expected));
-    let mean = cosines.sum::<f32>() / documents.len() as f32;
-    println!("mean cosine {mean} with int8 activations");
-    assert!(mean >= 0.999, "the mean cosine is {mean}");
-    assert!(specter.backend().kernels().iter().any(|kernel| kernel.name == "linear_dot"));
+fn rounding_activations_to_int8_keeps_the_fidelity_bars() {
+    for (format, bar) in [(Format::Q8, 0.999), (Format::Q4, 0.975)] {
+        let options = GpuOptions { tuning: Tuning::Pinned(LinearKernel::Dot), ..GpuOptions::native() };
+        let gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
+        let (specter, mean) = pollster::block_on(fidelity(format, gpu));
+        println!("{}: mean cosine {mean} with int8 activations", format.name());
+        assert!(mean >= bar, "the mean cosine is {mean} with {}", format.name());
+        let kernel = format!("linear_dot_{}", format.name());
+        assert!(specter.backend().kernels().iter().any(|ran| ran.name == kernel), "{kernel} did not run");
+    }
 }

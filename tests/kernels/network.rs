@@ -6,7 +6,7 @@ use std::time::Instant;
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::encoder::{Output, Readout, Skill};
-use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Tuned, Tuning};
+use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Rounding, Tuned, Tuning};
 use specter_web::engine::loading::open_model;
 use specter_web::engine::reference::Reference;
 use specter_web::engine::{Backend, Encoder, MemoryInfo};
@@ -334,37 +334,79 @@ fn the_device_says_how_long_each_kernel_takes() {
     });
 }
 
-/// Says of every matrix of a small model that rounding would be faster.
-fn would_round() -> GpuOptions {
-    let (registers, dot) = (LinearKernel::Registers, LinearKernel::Dot);
-    let plan = Plan { few: registers, many: registers, rounding: Some(dot) };
+/// Says of every matrix of a small model which kernels are the fastest.
+fn with_plan(plan: Plan) -> GpuOptions {
     let shapes = [(192, 64), (64, 64), (128, 64), (64, 128)];
     let tuned = shapes.map(|(outputs, inputs)| Tuned { outputs, inputs, dtype: Format::Q8, plan });
     GpuOptions { tuning: Tuning::Known(tuned.to_vec()), ..GpuOptions::native() }
 }
 
-/// How often the kernel that rounds runs for a batch that is large enough for it.
-async fn roundings(folder: &MemoryFolder) -> u64 {
-    let gpu = Gpu::new(would_round()).await.expect("there is a GPU to test on");
-    let count = |gpu: &Gpu| {
-        let kernels = gpu.kernels();
-        kernels
-            .iter()
-            .filter(|kernel| kernel.name == "linear_dot")
-            .map(|kernel| kernel.dispatches)
-            .sum::<u64>()
+#[test]
+fn a_device_rehearses_with_every_kernel_that_a_batch_may_run() {
+    pollster::block_on(async {
+        let [few, several, many] = [LinearKernel::Split, LinearKernel::SmallTiles, LinearKernel::Tiles];
+        let options = with_plan(Plan { few, several, many, rounding: Rounding::default() });
+        let gpu = Gpu::new(options).await.expect("there is a GPU to test on");
+        let folder = small_model(128, 64);
+        let config = Config::from_folder(&folder).await.expect("the config is one that runs");
+        let output = Output { pooling: Pooling::Cls, normalize: false, layers: usize::MAX };
+        let gpu = Encoder::prepare(gpu, &config, Format::Q8, output).await.expect("it fits");
+        let linear = |gpu: &Gpu| -> BTreeMap<String, u64> {
+            let linear = gpu.kernels().into_iter().filter(|kernel| kernel.name.starts_with("linear"));
+            linear.map(|kernel| (kernel.name, kernel.dispatches)).collect()
+        };
+        let compiled = ["linear_small_tiles_q8", "linear_split_q8", "linear_tiles_q8"];
+        assert!(linear(&gpu).into_keys().eq(compiled));
+        let source = open_model(&folder, None).await.expect("there are weights");
+        let (mut encoder, _) =
+            Encoder::load(&source, config, Format::Q8, gpu, |_, _| Ok(())).await.expect("it loads");
+        // The last layer has a row a document, which are few.
+        for (lengths, expected) in [
+            (&[32][..], &["linear_split_q8"][..]),
+            (&[33], &["linear_small_tiles_q8", "linear_split_q8"]),
+            (&[128, 128], &["linear_small_tiles_q8", "linear_split_q8"]),
+            (&[128, 129], &["linear_split_q8", "linear_tiles_q8"]),
+        ] {
+            let before = linear(&encoder.backend);
+            let batch = Random(3).batch(lengths, encoder.config.vocabulary_size);
+            let pending = encoder.encode(&batch, Skill::default(), output, &Readout::Vectors);
+            encoder.backend.receive(pending.expect("it encodes")).await.expect("vectors come");
+            let after = linear(&encoder.backend);
+            assert!(after.keys().eq(compiled), "{after:?}");
+            let ran = after.iter().filter(|(name, dispatches)| before[*name] < **dispatches);
+            assert!(ran.map(|(name, _)| name).eq(expected), "{lengths:?}: from {before:?} to {after:?}");
+        }
+    });
+}
+
+/// How often the kernel that rounds runs for a batch of several and for one of many tokens, where it would be the faster one
+/// for those.
+async fn roundings(folder: &MemoryFolder) -> [u64; 2] {
+    let (registers, dot) = (LinearKernel::Registers, Some(LinearKernel::Dot));
+    let count = |gpu: &Gpu| -> u64 {
+        let kernels = gpu.kernels().into_iter().filter(|kernel| kernel.name.starts_with("linear_dot"));
+        kernels.map(|kernel| kernel.dispatches).sum()
     };
-    let mut specter =
-        Specter::load(folder, LoadOptions::default(), gpu, |_, _| Ok(())).await.expect("it loads");
-    let before = count(specter.backend());
-    assert!(before > 0, "it was not tried");
-    specter.embed(&[text(0..60)], &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
-    count(specter.backend()) - before
+    let mut counts = [0; 2];
+    let cases = [(Rounding { several: dot, many: None }, 1), (Rounding { several: None, many: dot }, 5)];
+    for (found, (rounding, documents)) in counts.iter_mut().zip(cases) {
+        let plan = Plan { few: registers, several: registers, many: registers, rounding };
+        let gpu = Gpu::new(with_plan(plan)).await.expect("there is a GPU to test on");
+        let mut specter =
+            Specter::load(folder, LoadOptions::default(), gpu, |_, _| Ok(())).await.expect("it loads");
+        let before = count(specter.backend());
+        assert!(before > 0, "it was not tried with {rounding:?}");
+        let documents = vec![text(0..60); documents];
+        specter.embed(&documents, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
+        *found = count(specter.backend()) - before;
+    }
+    counts
 }
 
 #[test]
 fn activations_are_rounded_where_the_model_bears_it() {
-    assert!(pollster::block_on(roundings(&small_model(128, 64))) > 0);
+    let counts = pollster::block_on(roundings(&small_model(128, 64)));
+    assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
 }
 
 #[test]
@@ -391,5 +433,5 @@ fn activations_are_not_rounded_where_the_model_does_not_bear_it() {
             values.fill(0.0);
         }
     });
-    assert_eq!(pollster::block_on(roundings(&folder)), 0);
+    assert_eq!(pollster::block_on(roundings(&folder)), [0, 0]);
 }

@@ -323,40 +323,45 @@ impl Operation for RoundedLinear {
     }
 }
 
-/// A dense layer on a CPU, which rounds as the formats say.
+/// A dense layer whose operands are integers, where weights are quantized.
 #[derive(Clone, Debug)]
-struct CpuLinear {
+struct IntegerLinear {
     linear: Linear,
-    /// The standard deviation of what is lost of an input of about 3.
-    inputs: f32,
+    /// The largest that an input can be.
+    largest: f32,
 }
 
-impl Operation for CpuLinear {
+impl Operation for IntegerLinear {
     fn run<B: Backend + 'static>(&self, bench: &mut Bench<'_, B>) -> B::Rows {
         self.linear.run(bench)
     }
 
     fn tolerance(&self, case: &Case, size: f32) -> f32 {
         let formats = [case.format, case.other_format];
-        let inputs = if formats.iter().any(|format| format.has_groups()) { self.inputs } else { 0.0 };
-        // Half of a 127th of the largest of 16 levels at most, uniformly, of a weight; inputs reach 3.
+        // A group's largest input is about 3; half of an integer at most, uniformly.
+        let inputs = 3.0 / self.largest * 0.29;
+        let inputs = if formats.iter().any(|format| format.has_groups()) { inputs } else { 0.0 };
+        // Half of a 127th of the largest of 16 levels at most, uniformly, of a weight.
         let weights = if formats.contains(&Format::Q4) { 3.0 / 127.0 * 0.29 } else { 0.0 };
         RoundedLinear { linear: self.linear.clone(), rounding: inputs + weights }.tolerance(case, size)
     }
 }
 
-fn check_kernel(kernel: LinearKernel, rounding: f32) {
+fn check_exact(kernel: LinearKernel) {
+    check_kernel(kernel, linears());
+}
+
+fn check_kernel<O: Operation>(kernel: LinearKernel, linears: impl Strategy<Value = O>) {
     let options = GpuOptions { tuning: Tuning::Pinned(kernel), ..GpuOptions::native() };
-    let rounded = linears().prop_map(move |linear| RoundedLinear { linear, rounding });
     let prepared = || {
         let mut gpu = gpu(options.clone());
         pollster::block_on(gpu.prepare(&[], Activation::Gelu)).expect("there is nothing to measure");
         gpu
     };
-    check_on(prepared(), cases(), rounded);
+    check_on(prepared(), cases(), linears);
     // It is that kernel that was checked, and no other in its place; and layers of a network share a pipeline.
     let mut gpu = prepared();
-    let case = Case { seed: 1, lengths: vec![3], hidden: 64, format: Format::Q8, other_format: Format::Q8 };
+    let case = Case { seed: 1, lengths: vec![3], hidden: 64, format: Format::Q8, other_format: Format::Q4 };
     for (activation, residual) in [(Activation::Identity, true), (Activation::Gelu, false)] {
         let linear = Linear { outputs: 64, range: None, activation, residual };
         let mut bench = Bench::new(&mut gpu, &case);
@@ -365,36 +370,50 @@ fn check_kernel(kernel: LinearKernel, rounding: f32) {
         pollster::block_on(bench.backend.receive(pending)).expect("the kernels run");
     }
     let ran: Vec<String> = gpu.kernels().into_iter().map(|kernel| kernel.name).collect();
-    let name = format!("linear_{}_q8", kernel.name().replace('-', "_"));
-    let name = if kernel == LinearKernel::Dot { "linear_dot" } else { &name };
-    assert_eq!(ran.iter().filter(|kernel| *kernel == name).count(), 1, "of {ran:?}");
+    for format in ["q8", "q4"] {
+        let name = format!("linear_{}_{format}", kernel.name().replace('-', "_"));
+        assert_eq!(ran.iter().filter(|kernel| **kernel == name).count(), 1, "of {ran:?}");
+    }
 }
 
 #[test]
 fn linear_in_registers_is_that_of_the_reference() {
-    check_kernel(LinearKernel::Registers, 0.0);
+    check_exact(LinearKernel::Registers);
+}
+
+#[test]
+fn linear_of_split_inputs_is_that_of_the_reference() {
+    check_exact(LinearKernel::Split);
 }
 
 #[test]
 fn linear_by_quads_is_that_of_the_reference() {
-    check_kernel(LinearKernel::Quads, 0.0);
+    check_exact(LinearKernel::Quads);
+}
+
+#[test]
+fn linear_in_small_tiles_is_that_of_the_reference() {
+    check_exact(LinearKernel::SmallTiles);
 }
 
 #[test]
 fn linear_in_tiles_is_that_of_the_reference() {
-    check_kernel(LinearKernel::Tiles, 0.0);
+    check_exact(LinearKernel::Tiles);
 }
 
 #[test]
 fn linear_in_tiles_of_f16_loses_what_f16_does() {
     // Half of 2⁻¹⁰ at most, uniformly, of either factor.
-    check_kernel(LinearKernel::HalfTiles, 2.0 * 2.8e-4);
+    let rounding = 2.0 * 2.8e-4;
+    check_kernel(
+        LinearKernel::HalfTiles,
+        linears().prop_map(move |linear| RoundedLinear { linear, rounding }),
+    );
 }
 
 #[test]
 fn linear_of_int8_loses_what_int8_does() {
-    // A group's largest activation is about 3; half of a 127th of it at most, uniformly.
-    check_kernel(LinearKernel::Dot, 3.0 / 127.0 * 0.29);
+    check_kernel(LinearKernel::Dot, linears().prop_map(|linear| IntegerLinear { linear, largest: 127.0 }));
 }
 
 #[test]
@@ -402,7 +421,7 @@ fn linear_on_a_cpu_loses_what_its_rounding_does() {
     for instructions in Native::instructions() {
         let native = Native::new(Some(instructions), 3).expect("it was found");
         let largest = native.arithmetic().largest();
-        let operations = linears().prop_map(move |linear| CpuLinear { linear, inputs: 3.0 / largest * 0.29 });
+        let operations = linears().prop_map(move |linear| IntegerLinear { linear, largest });
         check_on(Cpu::new(native), cases(), operations);
     }
 }

@@ -58,7 +58,8 @@ export async function forgetTuning(store) {
 
 /** @param {Partial<Tuned> | null} tuned */
 function isTuned(tuned) {
-  const { outputs, inputs, dtype, few, many, rounding = '' } = tuned ?? {};
+  const { outputs, inputs, dtype, few, several, many, rounding = {} } = tuned ?? {};
   const isSize = (/** @type {unknown} */ size) => Number.isInteger(size) && /** @type {number} */ (size) > 0 && /** @type {number} */ (size) < 2 ** 31;
-  return [outputs, inputs].every(isSize) && [dtype, few, many, rounding].every((name) => typeof name === 'string');
+  const isName = (/** @type {unknown} */ name) => typeof name === 'string';
+  return [outputs, inputs].every(isSize) && [dtype, few, several, many, ...Object.values(rounding)].every(isName);
 }

@@ -291,7 +291,6 @@ impl<P: Processor> Backend for Cpu<P> {
     type Positions = Positions;
     type Rows = Rows;
     type Pending = Vec<f32>;
-    const COMPILES: bool = false;
 
     async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
         Ok(())

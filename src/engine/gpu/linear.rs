@@ -11,8 +11,32 @@ use crate::engine::MatrixShape;
 use crate::error::{Error, Result};
 use crate::weights::Format;
 
-/// Up to this many rows are few: the tokens of a title, or one row for each of some documents.
-pub(super) const FEW_ROWS: usize = 32;
+/// How many rows a layer multiplies, as far as kernels differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowClass {
+    /// Up to 32: the tokens of a title, or one row for each of some documents.
+    Few,
+    /// Up to 256: a paper.
+    Several,
+    /// More.
+    Many,
+}
+
+impl RowClass {
+    fn of(rows: usize) -> Self {
+        let reached = |class: &Self| rows >= class.least();
+        [Self::Many, Self::Several].into_iter().find(reached).unwrap_or(Self::Few)
+    }
+
+    /// The least number of rows that belongs to it.
+    pub(super) fn least(self) -> usize {
+        match self {
+            Self::Few => 1,
+            Self::Several => 33,
+            Self::Many => 257,
+        }
+    }
+}
 
 /// A way to compute a dense layer. The shaders of that name say how each works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -20,26 +44,40 @@ pub(super) const FEW_ROWS: usize = 32;
 pub enum LinearKernel {
     /// Sums in registers and nothing else; runs everywhere.
     Registers,
+    /// The inputs of an output are split among the invocations of a workgroup.
+    Split,
     /// The four invocations of a quad share what they read.
     Quads,
-    /// Operands in workgroup memory as f32.
+    /// Operands in workgroup memory as f32, in tiles of 32 rows and 32 outputs.
+    SmallTiles,
+    /// The same in tiles of 64.
     Tiles,
-    /// Operands in workgroup memory as f16.
+    /// The same as f16.
     HalfTiles,
-    /// Both operands in int8.
+    /// Both operands in int8, in tiles of 32.
     Dot,
 }
 
 impl LinearKernel {
     /// Every kernel.
-    pub const ALL: [Self; 5] = [Self::Registers, Self::Quads, Self::Tiles, Self::HalfTiles, Self::Dot];
+    pub const ALL: [Self; 7] = [
+        Self::Registers,
+        Self::Split,
+        Self::Quads,
+        Self::SmallTiles,
+        Self::Tiles,
+        Self::HalfTiles,
+        Self::Dot,
+    ];
 
     /// The name in options and in `info()`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Registers => "registers",
+            Self::Split => "split",
             Self::Quads => "quads",
+            Self::SmallTiles => "small-tiles",
             Self::Tiles => "tiles",
             Self::HalfTiles => "half-tiles",
             Self::Dot => "dot",
@@ -60,10 +98,21 @@ impl LinearKernel {
     /// Whether a device has what it takes, for weights of this format.
     pub(super) fn runs_on(self, features: Features, format: Format) -> bool {
         match self {
-            Self::Registers | Self::Tiles => true,
+            Self::Registers | Self::Split | Self::SmallTiles | Self::Tiles => true,
             Self::Quads => features.subgroups,
             Self::HalfTiles => features.f16,
-            Self::Dot => features.integer_dot && format == Format::Q8,
+            Self::Dot => features.integer_dot && format.has_groups(),
+        }
+    }
+
+    /// Whether it can be the fastest for so many rows: a large tile is mostly empty where they are few, and splitting inputs
+    /// reads all weights again for each eight of them.
+    pub(super) fn suits(self, rows: RowClass) -> bool {
+        match self {
+            Self::Registers | Self::Quads => true,
+            Self::Split => rows == RowClass::Few,
+            Self::SmallTiles => rows != RowClass::Many,
+            Self::Tiles | Self::HalfTiles | Self::Dot => rows != RowClass::Few,
         }
     }
 
@@ -92,6 +141,18 @@ impl LinearKernel {
                 &shaders::LINEAR_QUADS_Q8,
                 &shaders::LINEAR_QUADS_Q4,
             ],
+            Self::Split => [
+                &shaders::LINEAR_SPLIT_F32,
+                &shaders::LINEAR_SPLIT_F16,
+                &shaders::LINEAR_SPLIT_Q8,
+                &shaders::LINEAR_SPLIT_Q4,
+            ],
+            Self::SmallTiles => [
+                &shaders::LINEAR_SMALL_TILES_F32,
+                &shaders::LINEAR_SMALL_TILES_F16,
+                &shaders::LINEAR_SMALL_TILES_Q8,
+                &shaders::LINEAR_SMALL_TILES_Q4,
+            ],
             Self::Tiles => [
                 &shaders::LINEAR_TILES_F32,
                 &shaders::LINEAR_TILES_F16,
@@ -104,7 +165,11 @@ impl LinearKernel {
                 &shaders::LINEAR_HALF_TILES_Q8,
                 &shaders::LINEAR_HALF_TILES_Q4,
             ],
-            Self::Dot => [&shaders::LINEAR_DOT; 4],
+            // Of those without groups it has none, and is never asked.
+            Self::Dot => {
+                let [q8, q4] = [&shaders::LINEAR_DOT_Q8, &shaders::LINEAR_DOT_Q4];
+                [q8, q8, q8, q4]
+            }
         };
         match format {
             Format::F32 => f32,
@@ -118,37 +183,80 @@ impl LinearKernel {
     pub(super) fn workgroup(self, groups: usize) -> [usize; 2] {
         match self {
             Self::Registers => [64, 32],
+            Self::Split => [4, 8],
             Self::Quads => [128, 8 * groups],
+            Self::SmallTiles | Self::Dot => [32, 32],
             Self::Tiles | Self::HalfTiles => [64, 64],
-            Self::Dot => [64, 16],
         }
     }
 }
 
-/// The kernels of a matrix, for few rows and for many.
+/// The kernels of a matrix, which all read its weights in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// For up to 32 rows.
     pub few: LinearKernel,
+    /// For up to 256.
+    pub several: LinearKernel,
     /// For more.
     pub many: LinearKernel,
-    /// For more, where it is known that rounding activations keeps the model's vectors.
+    /// In their places, where it is known that rounding activations keeps the model's vectors.
+    #[serde(skip_serializing_if = "Rounding::is_none")]
+    pub rounding: Rounding,
+}
+
+/// Kernels that round activations, where they are worth it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rounding {
+    /// For 33 to 256 rows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rounding: Option<LinearKernel>,
+    pub several: Option<LinearKernel>,
+    /// For more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub many: Option<LinearKernel>,
+}
+
+impl Rounding {
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Plan {
     /// The kernel for so many rows.
     pub(super) fn kernel(self, rows: usize, may_round: bool) -> LinearKernel {
-        match self.rounding {
-            _ if rows <= FEW_ROWS => self.few,
-            Some(rounding) if may_round => rounding,
-            _ => self.many,
+        let class = RowClass::of(rows);
+        let rounding = match class {
+            RowClass::Few => None,
+            RowClass::Several => self.rounding.several,
+            RowClass::Many => self.rounding.many,
+        };
+        rounding.filter(|_| may_round).unwrap_or(self.exact(class))
+    }
+
+    /// The kernel that does not round activations.
+    pub(super) fn exact(self, rows: RowClass) -> LinearKernel {
+        match rows {
+            RowClass::Few => self.few,
+            RowClass::Several => self.several,
+            RowClass::Many => self.many,
         }
     }
 
-    pub(super) fn both(kernel: LinearKernel) -> Self {
-        Self { few: kernel, many: kernel, rounding: None }
+    /// One kernel for any number of rows.
+    pub(super) fn all(kernel: LinearKernel) -> Self {
+        Self { few: kernel, several: kernel, many: kernel, rounding: Rounding::default() }
+    }
+
+    /// All of its kernels, some of them perhaps twice.
+    pub(super) fn kernels(self) -> impl Iterator<Item = LinearKernel> {
+        let Rounding { several, many } = self.rounding;
+        [self.few, self.several, self.many].into_iter().chain(several).chain(many)
+    }
+
+    /// The order in which weights are read.
+    pub(super) fn order(self) -> Order {
+        self.few.order()
     }
 }
 

@@ -34,7 +34,7 @@ use crate::weights::format::GROUP;
 use crate::weights::{Block, Format};
 use arena::{Arena, PerKind};
 use device::{Device, Watched};
-use linear::Plans;
+use linear::{Plans, RowClass};
 use packing::Order;
 use profile::Profile;
 use readback::Arriving;
@@ -46,7 +46,7 @@ use shaders::{
 
 pub use arena::Rows;
 pub use device::Features;
-pub use linear::{LinearKernel, Plan};
+pub use linear::{LinearKernel, Plan, Rounding};
 pub use profile::KernelTime;
 pub use readback::Waiting;
 pub use tuning::{Tuned, Tuning};
@@ -303,10 +303,8 @@ impl Gpu {
         let shape = MatrixShape { outputs: rows.len(), inputs, format };
         let plan = self.plans.get(&shape).copied().unwrap_or_else(|| self.usual_plan(format));
         // A quad's number is that of its tile in the part only where parts are whole quads of tiles.
-        if plan.few.order() == Order::Quads
-            && !(rows.start.is_multiple_of(16) && rows.len().is_multiple_of(16))
-        {
-            return Plan::both(LinearKernel::Registers);
+        if plan.order() == Order::Quads && !(rows.start.is_multiple_of(16) && rows.len().is_multiple_of(16)) {
+            return Plan::all(LinearKernel::Registers);
         }
         plan
     }
@@ -405,15 +403,22 @@ impl Backend for Gpu {
     type Positions = Positions;
     type Rows = Rows;
     type Pending = Pending;
-    const COMPILES: bool = true;
 
     async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()> {
         self.activation = activation;
         self.tune(matrices).await
     }
 
+    fn rehearsals(&self) -> Vec<usize> {
+        let usual = self.plans.is_empty().then(|| self.usual_plan(Format::Q8));
+        let mut plans = self.plans.values().copied().chain(usual);
+        // For as many rows a software adapter takes long.
+        let many = plans.any(|plan| plan.several != plan.many).then_some(RowClass::Many);
+        [RowClass::Few, RowClass::Several].into_iter().chain(many).map(RowClass::least).collect()
+    }
+
     fn can_round(&self) -> bool {
-        self.plans.values().any(|plan| plan.rounding.is_some())
+        self.plans.values().any(|plan| !plan.rounding.is_none())
     }
 
     fn allow_rounding(&mut self, allowed: bool) {
@@ -453,7 +458,7 @@ impl Backend for Gpu {
         let part = matrix.parts().find(|part| part.rows.contains(&first_row));
         let part = part.ok_or_else(|| Error::internal(format!("a matrix has no row {first_row}")))?;
         let before = first_row - part.rows.start;
-        let order = part.plan.few.order();
+        let order = part.plan.order();
         let (values, scales) = packing::pack(block, matrix.columns, order, before);
         let scale_bytes = part.format.scale_bytes(before, matrix.columns);
         let value_bytes = part.format.value_bytes(before, matrix.columns);

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::linear::{FEW_ROWS, LinearKernel, Plan, Plans};
+use super::linear::{LinearKernel, Plan, Plans, Rounding, RowClass};
+use super::packing::Order;
 use super::{Gpu, Matrix, Rows, Weights, product};
 use crate::engine::{Backend, MatrixShape, Outputs, RowsOf};
 use crate::error::{Error, Result};
@@ -52,7 +53,9 @@ const BUDGET_MS: f64 = 300.0;
 const WORTH_ROUNDING: f64 = 0.8;
 const WORTH_REORDERING: f64 = 0.5;
 
-/// How many rows stand for many: on a GPU enough to fill it, on a CPU as few as tell.
+/// How many rows stand for few, for several, and for many: on a GPU enough to fill it, on a CPU as few as tell.
+const FEW_ROWS: usize = 32;
+const SEVERAL_ROWS: usize = 128;
 const MANY_ROWS: usize = 512;
 const MANY_SOFTWARE_ROWS: usize = 128;
 
@@ -83,13 +86,17 @@ impl Gpu {
         let features = self.device.features();
         let runs = |kernel: &LinearKernel| kernel.runs_on(features, format);
         if let Tuning::Pinned(kernel) = self.tuning {
-            return Plan::both(Some(kernel).filter(runs).unwrap_or(LinearKernel::Registers));
+            return Plan::all(Some(kernel).filter(runs).unwrap_or(LinearKernel::Registers));
         }
         if self.device.is_software() {
             let quads = Some(LinearKernel::Quads).filter(runs);
-            return Plan::both(quads.unwrap_or(LinearKernel::Registers));
+            return Plan::all(quads.unwrap_or(LinearKernel::Registers));
         }
-        Plan { few: LinearKernel::Registers, many: LinearKernel::Tiles, rounding: None }
+        Plan {
+            few: LinearKernel::Registers,
+            several: LinearKernel::SmallTiles,
+            ..Plan::all(LinearKernel::Tiles)
+        }
     }
 
     /// Decides on a plan for each shape.
@@ -116,12 +123,11 @@ impl Gpu {
 
     /// Whether an earlier run's finding can be followed on this device.
     fn can_follow(&self, tuned: &Tuned) -> bool {
-        let Plan { few, many, rounding } = tuned.plan;
-        let mut kernels = [few, many].into_iter().chain(rounding);
-        let exact = !few.rounds() && !many.rounds();
+        let Plan { few, several, many, .. } = tuned.plan;
+        let exact = ![few, several, many].into_iter().any(LinearKernel::rounds);
         exact
-            && kernels.all(|kernel| {
-                kernel.runs_on(self.device.features(), tuned.dtype) && kernel.order() == few.order()
+            && tuned.plan.kernels().all(|kernel| {
+                kernel.runs_on(self.device.features(), tuned.dtype) && kernel.order() == tuned.plan.order()
             })
     }
 
@@ -166,9 +172,7 @@ impl Gpu {
     /// Whether the kernels of a plan multiply by matrices of a shape as the reference does.
     async fn is_right(&mut self, shape: MatrixShape, plan: Plan) -> Result<bool> {
         let probe = Probe::new(shape);
-        let kernels: BTreeSet<LinearKernel> =
-            [plan.few, plan.many].into_iter().chain(plan.rounding).collect();
-        for kernel in kernels {
+        for kernel in plan.kernels().collect::<BTreeSet<_>>() {
             match self.try_out(&probe, kernel, TRIED_ROWS).await {
                 Ok(Some(_)) => {}
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
@@ -178,52 +182,85 @@ impl Gpu {
         Ok(true)
     }
 
-    /// The fastest plan for a shape. Both of its kernels read weights in the same order, which is that of the fastest one
-    /// for many rows.
+    /// The fastest plan for a shape. All of its kernels read weights in the same order, which is that of the fastest one for
+    /// many rows.
     async fn measure(&mut self, shape: MatrixShape, end: f64) -> Result<Plan> {
-        let features = self.device.features();
         self.device.check_size("a matrix", shape.format.value_bytes(shape.outputs, shape.inputs) as u64)?;
-        let probe = Probe::new(shape);
-        let many_rows = if self.device.is_software() { MANY_SOFTWARE_ROWS } else { MANY_ROWS };
         let affordable = (LARGEST_RUN / product(&[2, shape.outputs, shape.inputs])) as usize;
         if affordable < FEW_ROWS {
             return Ok(self.usual_plan(shape.format));
         }
-        let many_rows = many_rows.min(affordable);
-        let runs = |kernel: &LinearKernel| kernel.runs_on(features, shape.format);
-        let (rounding, mut exact): (Vec<_>, Vec<_>) =
-            LinearKernel::ALL.into_iter().filter(runs).partition(|kernel| kernel.rounds());
-        // In case time runs out.
-        let usual = self.usual_plan(shape.format).many;
-        exact.sort_by_key(|&kernel| kernel != usual);
-        let (mut many, time) = self.fastest(&probe, &exact, many_rows, end).await?;
-        let of_order = |order| exact.iter().copied().filter(move |kernel| kernel.order() == order);
-        let mut worth = None;
-        // On a CPU, finding out whether a model bears it takes longer than most visits would gain.
-        let rounding = if self.device.is_software() || self.is_past(end) { Vec::new() } else { rounding };
-        let rounding = match self.fastest(&probe, &rounding, many_rows, end).await {
-            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-            // None is right here, or there is none.
-            found => found.ok(),
-        };
-        if let Some((kernel, rounding_time)) = rounding {
-            // Without the fastest exact kernel, rounding has more to make up for.
-            let same_order = kernel.order() == many.order();
-            let share = if same_order { WORTH_ROUNDING } else { WORTH_REORDERING };
-            if rounding_time < share * time {
-                if !same_order {
-                    let others: Vec<_> = of_order(kernel.order()).collect();
-                    many = self.fastest(&probe, &others, many_rows, end).await?.0;
-                }
-                worth = Some(kernel);
+        let software = self.device.is_software();
+        let many_rows = affordable.min(if software { MANY_SOFTWARE_ROWS } else { MANY_ROWS });
+        let probe = Probe::new(shape);
+        let many = self.measure_rows(&probe, RowClass::Many, many_rows, None, end).await?;
+        let mut fewer = [many; 2];
+        let classes = [(RowClass::Few, FEW_ROWS), (RowClass::Several, SEVERAL_ROWS.min(affordable))];
+        for (found, (class, rows)) in fewer.iter_mut().zip(classes) {
+            // A CPU has no use for more workgroups.
+            if !(software && many.exact.suits(class)) {
+                *found = self.measure_rows(&probe, class, rows, Some(many.exact.order()), end).await?;
             }
         }
-        let candidates: Vec<_> = of_order(many.order()).collect();
-        let few = match candidates.as_slice() {
-            &[only] => only,
-            several => self.fastest(&probe, several, FEW_ROWS / 4, end).await?.0,
+        let [few, several] = fewer;
+        Ok(Plan {
+            few: few.exact,
+            several: several.exact,
+            many: many.exact,
+            rounding: Rounding { several: several.rounding, many: many.rounding },
+        })
+    }
+
+    /// The fastest exact kernel for so many rows, of those that read weights in an order where one is given, and one that
+    /// rounds, where that is worth it.
+    async fn measure_rows(
+        &mut self,
+        probe: &Probe,
+        class: RowClass,
+        rows: usize,
+        order: Option<Order>,
+        end: f64,
+    ) -> Result<Found> {
+        let (rounding, exact): (Vec<_>, Vec<_>) = self
+            .candidates(class, probe.shape.format)
+            .filter(|kernel| order.is_none_or(|order| kernel.order() == order))
+            .partition(|kernel| kernel.rounds());
+        if let (&[exact], []) = (exact.as_slice(), rounding.as_slice()) {
+            return Ok(Found { exact, rounding: None });
+        }
+        let (exact_kernel, time) = self.fastest(probe, &exact, rows, end).await?;
+        let mut found = Found { exact: exact_kernel, rounding: None };
+        // On a CPU, finding out whether a model bears it takes longer than most visits would gain.
+        if self.device.is_software() || self.is_past(end) {
+            return Ok(found);
+        }
+        let (kernel, rounding_time) = match self.fastest(probe, &rounding, rows, end).await {
+            Ok(fastest) => fastest,
+            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
+            // None is right here, or there is none.
+            Err(_) => return Ok(found),
         };
-        Ok(Plan { few, many, rounding: worth })
+        // Without the fastest exact kernel, rounding has more to make up for.
+        let same_order = kernel.order() == found.exact.order();
+        let share = if same_order { WORTH_ROUNDING } else { WORTH_REORDERING };
+        if rounding_time < share * time {
+            if !same_order {
+                let others: Vec<_> =
+                    exact.into_iter().filter(|other| other.order() == kernel.order()).collect();
+                found.exact = self.fastest(probe, &others, rows, end).await?.0;
+            }
+            found.rounding = Some(kernel);
+        }
+        Ok(found)
+    }
+
+    /// The kernels that can be the fastest for so many rows, the usual one first, in case time runs out.
+    fn candidates(&self, class: RowClass, format: Format) -> impl Iterator<Item = LinearKernel> {
+        let features = self.device.features();
+        let usual = self.usual_plan(format).exact(class);
+        let can_be = move |kernel: &LinearKernel| kernel.runs_on(features, format) && kernel.suits(class);
+        let others = LinearKernel::ALL.into_iter().filter(move |&kernel| kernel != usual);
+        std::iter::once(usual).chain(others).filter(can_be)
     }
 
     /// The fastest of some kernels whose answer is right, and its time; of those that were tried when time ran out, and one
@@ -288,7 +325,7 @@ impl Gpu {
     /// Multiplies some rows by the probe's weights; with what, where the answer is right.
     async fn try_out(&mut self, probe: &Probe, kernel: LinearKernel, rows: usize) -> Result<Option<Tried>> {
         let MatrixShape { outputs, inputs, format } = probe.shape;
-        self.plans.insert(probe.shape, Plan::both(kernel));
+        self.plans.insert(probe.shape, Plan::all(kernel));
         let mut weight = self.matrix(&[(outputs, format)], inputs, Layout::Linear)?;
         for (row, block) in probe.blocks() {
             self.write_rows(&mut weight, row, block)?;
@@ -320,6 +357,14 @@ impl Gpu {
         self.receive(pending).await?;
         Ok((self.clock)() - start)
     }
+}
+
+/// What was found for so many rows.
+#[derive(Clone, Copy)]
+struct Found {
+    exact: LinearKernel,
+    /// In its place, where the model bears it.
+    rounding: Option<LinearKernel>,
 }
 
 /// A kernel that can be timed: rows of activations on the device, and the layer that they meet.

@@ -152,7 +152,6 @@ impl Backend for Reference {
     type Positions = PositionWeights;
     type Rows = Rows;
     type Pending = Vec<f32>;
-    const COMPILES: bool = false;
 
     async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
         Ok(())
