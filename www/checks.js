@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isTuned } from './cache/tuning.js';
 import { SpecterError } from './errors.js';
 import { SIMILARITIES } from './labels.js';
 
@@ -108,9 +109,7 @@ export function checkTasks(tasks) {
 /** @param {unknown} tuning */
 export function checkTuning(tuning) {
   if (tuning === undefined || typeof tuning === 'string') return;
-  const known = (/** @type {unknown} */ one) =>
-    typeof one === 'object' && one !== null && ['few', 'several', 'many'].every((rows) => rows in one);
-  if (!Array.isArray(tuning) || !tuning.every(known)) {
+  if (!isTuned(tuning)) {
     throw new SpecterError('invalid-option', `tuning is 'measured', 'usual', the name of a kernel, or what info().tuning was; it was given ${kindOf(tuning)}.`);
   }
 }

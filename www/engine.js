@@ -374,10 +374,10 @@ async function load({ model, adapters, heads, unloaded, options }, choice, store
 async function loadOnGpu(model, options, adapter, store, context) {
   const { features = {}, tuning = 'measured' } = options;
   const found = tuning === 'measured' ? tuningIn(store, { ...adapter, features, version: Engine.version() }) : null;
-  const known = (await found?.recall()) ?? [];
-  const load = () => loadModel(model, { ...options, ...(found && { tuning: known }), adapter }, store, context);
+  const known = await found?.recall();
+  const load = () => loadModel(model, { ...options, ...(known && { tuning: known }), adapter }, store, context);
   const engine = await (adapter.subgroups && features.subgroups !== false ? withSubgroups(load) : load());
-  await found?.remember(known, engine.info().tuning);
+  if (known) await found?.remember(known, engine.info().tuning);
   return engine;
 }
 

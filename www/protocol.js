@@ -29,7 +29,7 @@
  * @property {boolean} [normalize]
  * @property {HeadFunction} [function]
  * @property {Record<string, Omit<Task, 'similarity'>>} [tasks]
- * @property {string | Tuned[]} [tuning]
+ * @property {string | Tuned} [tuning]
  * @property {Features} [features]
  */
 

@@ -207,7 +207,7 @@
  * The kernels that multiply by matrices of one shape: for up to 32 rows of activations, for up to 256, and for more; and
  * faster ones that round activations, which are taken where that keeps the model's vectors.
  *
- * @typedef {object} Tuned
+ * @typedef {object} TunedLinear
  * @property {number} outputs
  * @property {number} inputs
  * @property {string} dtype
@@ -215,6 +215,15 @@
  * @property {string} several
  * @property {string} many
  * @property {{ several?: string, many?: string }} [rounding]
+ */
+
+/**
+ * The kernels that were found to be the fastest: of dense layers by the shapes of their matrices, of attention by the size
+ * of its heads, where there is a choice.
+ *
+ * @typedef {object} Tuned
+ * @property {TunedLinear[]} linear
+ * @property {{ headSize: number, kernel: string }[]} attention
  */
 
 /**
@@ -249,7 +258,7 @@
  * @property {number} [tokenBudget] tokens in one batch on the device
  * @property {number} [threads]     of the CPU, at most; default as many as it has, up to 8; one in a page that is not
  *   cross-origin isolated
- * @property {string | Tuned[]} [tuning]  how the GPU's kernels are chosen: `'measured'` (default) by a short run while the
+ * @property {string | Tuned} [tuning]  how the GPU's kernels are chosen: `'measured'` (default) by a short run while the
  *   model loads, which is remembered beside the model where `cache` allows; `'usual'` by rule; the name of a kernel
  *   (`registers`, `split`, `quads`, `small-tiles`, `tiles`, `half-tiles`, `dot`), wherever it runs; or what `info().tuning` was
  * @property {Features} [features]  which optional features of the GPU are used, where it has them; default all
@@ -382,7 +391,7 @@
  * @property {HeadInfo[]} heads     the loaded heads
  * @property {DeviceInfo} device
  * @property {KernelInfo[]} kernels
- * @property {Tuned[]} tuning  what was measured; empty where kernels are chosen by rule
+ * @property {Tuned} tuning  what was measured; empty lists where kernels are chosen by rule
  * @property {MemoryInfo} memory
  */
 

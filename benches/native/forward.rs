@@ -48,7 +48,7 @@ pub(crate) struct Measured {
     /// Of the layers, each of which a batch reads once or more often.
     pub(crate) weight_bytes: usize,
     /// The kernels that the device was found to be fastest with.
-    pub(crate) kernels: Vec<Tuned>,
+    pub(crate) kernels: Tuned,
     /// Where the time of a forward pass goes, most of it first; nothing where the device has no clock to read.
     pub(crate) times: Vec<Time>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sha2::{Digest as _, Sha256};
 
 use super::encoder::{AdapterOn, Encoder, HeadOn, Output, Readout, Skill};
-use super::{Backend, MatrixShape, PositionWeights, merged_parts};
+use super::{AttentionShape, Backend, MatrixShape, Outline, PositionWeights, merged_parts};
 use crate::error::{Error, Result};
 use crate::folder::{File, Folder, MemoryFolder};
 use crate::model::adapter::{self, AdapterLayer, Bottleneck, BottleneckTensors, Gate};
@@ -115,7 +115,13 @@ impl<B: Backend> Encoder<B> {
         }
         let extent = Extent { pooler: config.classifier.is_some(), ..Extent::default() };
         let (_, inventory) = network::describe(config, &extent)?;
-        backend.prepare(&shapes(&inventory.matrices, format), config.activation).await?;
+        let attention = AttentionShape { heads: config.attention_heads, head_size: config.head_size() };
+        let outline = Outline {
+            matrices: shapes(&inventory.matrices, format),
+            activation: config.activation,
+            attention: config.relative.is_none().then_some(attention),
+        };
+        backend.prepare(&outline).await?;
         let rehearsals = backend.rehearsals();
         if rehearsals.is_empty() {
             return Ok(backend);

@@ -85,6 +85,26 @@ pub struct MatrixShape {
     pub format: Format,
 }
 
+/// The heads of an attention over the tokens of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// How many there are.
+    pub heads: usize,
+    /// Columns of one.
+    pub head_size: usize,
+}
+
+/// What a backend is told of a network before there are any weights.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// The shapes of its matrices, each of them once.
+    pub matrices: Vec<MatrixShape>,
+    /// Of feed-forward layers.
+    pub activation: Activation,
+    /// Its attention, where that is all about what tokens contain; nothing where it sees relative positions.
+    pub attention: Option<AttentionShape>,
+}
+
 /// Parts on top of each other, where neighbours of the same format are one: their rows and their format.
 fn merged_parts<F: PartialEq>(parts: impl IntoIterator<Item = (usize, F)>) -> Vec<(Range<usize>, F)> {
     let mut merged: Vec<(Range<usize>, F)> = Vec::new();
@@ -118,8 +138,8 @@ pub trait Backend {
     /// Results on their way.
     type Pending;
 
-    /// Prepares for matrices of these shapes, of which none is there yet, and for the activation of feed-forward layers.
-    async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()>;
+    /// Prepares for a network, of which no matrix is there yet.
+    async fn prepare(&mut self, outline: &Outline) -> Result<()>;
     /// Numbers of tokens on which to rehearse, so that all kernels are compiled that a batch may run; none where nothing is
     /// compiled. It is asked when all is prepared.
     fn rehearsals(&self) -> Vec<usize> {

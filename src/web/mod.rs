@@ -51,7 +51,7 @@ struct Info {
     heads: Vec<HeadInfo>,
     device: DeviceInfo,
     kernels: Vec<KernelInfo>,
-    tuning: Vec<Tuned>,
+    tuning: Tuned,
     memory: Memory,
 }
 
@@ -181,6 +181,7 @@ impl Engine {
                 },
                 known: Features { subgroups, f16: false, integer_dot },
                 adapter: (!name.is_empty()).then_some((name, vendor)),
+                software: None,
                 tuning: fields.tuning.map_or(Ok(Tuning::default()), TuningField::tuning)?,
                 clock: clock(),
             })
@@ -419,7 +420,7 @@ impl Engine {
         let model = self.take()?;
         let tuning = match &model {
             Model::Gpu(specter) => specter.backend().tuned(),
-            Model::Cpu(_) => Vec::new(),
+            Model::Cpu(_) => Tuned::default(),
         };
         let info = on_device!(&model, specter => Info {
             version: env!("CARGO_PKG_VERSION"),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
-use crate::engine::gpu::{LinearKernel, Plan, Rounding, Tuned, Tuning};
+use crate::engine::gpu::{
+    AttentionKernel, LinearKernel, Plan, Rounding, Tuned, TunedAttention, TunedLinear, Tuning,
+};
 use crate::error::{Error, Result};
 use crate::model::Pooling;
 use crate::task::{EmbedOptions, Task};
@@ -73,11 +75,31 @@ pub(super) struct FeatureFields {
 #[serde(untagged)]
 pub(super) enum TuningField {
     Name(String),
-    Known(Vec<TunedFields>),
+    Known(TunedFields),
 }
 
 #[derive(Deserialize)]
 pub(super) struct TunedFields {
+    linear: Vec<LinearFields>,
+    attention: Vec<AttentionFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AttentionFields {
+    head_size: usize,
+    kernel: String,
+}
+
+impl AttentionFields {
+    fn tuned(&self) -> Option<TunedAttention> {
+        let kernel = AttentionKernel::from_name(&self.kernel)?;
+        Some(TunedAttention { head_size: self.head_size, kernel })
+    }
+}
+
+#[derive(Deserialize)]
+struct LinearFields {
     outputs: usize,
     inputs: usize,
     dtype: String,
@@ -94,9 +116,9 @@ struct RoundingFields {
     many: Option<String>,
 }
 
-impl TunedFields {
+impl LinearFields {
     /// Nothing where there is no kernel of such a name, which an older version may have had.
-    fn tuned(&self) -> Option<Tuned> {
+    fn tuned(&self) -> Option<TunedLinear> {
         let kernel = |name: &str| LinearKernel::from_name(name).ok();
         let plan = Plan {
             few: kernel(&self.few)?,
@@ -108,14 +130,17 @@ impl TunedFields {
             },
         };
         let dtype = Format::from_name(&self.dtype).ok()?;
-        Some(Tuned { outputs: self.outputs, inputs: self.inputs, dtype, plan })
+        Some(TunedLinear { outputs: self.outputs, inputs: self.inputs, dtype, plan })
     }
 }
 
 impl TuningField {
     pub(super) fn tuning(self) -> Result<Tuning> {
         Ok(match self {
-            Self::Known(known) => Tuning::Known(known.iter().filter_map(TunedFields::tuned).collect()),
+            Self::Known(TunedFields { linear, attention }) => Tuning::Known(Tuned {
+                linear: linear.iter().filter_map(LinearFields::tuned).collect(),
+                attention: attention.iter().filter_map(AttentionFields::tuned).collect(),
+            }),
             Self::Name(name) => match name.as_str() {
                 "measured" => Tuning::Measured,
                 "usual" => Tuning::Usual,

@@ -70,7 +70,7 @@ export interface EngineLoadOptions {
   /** Which of the device's optional features are used, where it has them; default all. */
   features?: { subgroups?: boolean, f16?: boolean, integerDot?: boolean };
   /** How kernels are chosen: `measured`, `usual`, the name of one, or what an earlier load found. */
-  tuning?: string | EngineTuning[];
+  tuning?: string | EngineTuning;
   /** The file of the weights, where it has none of the usual names. */
   weights?: string;
   /** Tasks by name, beside those that the model's files name. */
@@ -130,7 +130,8 @@ export interface EngineInput {
 export interface EngineScores { counts: Uint32Array; labels: Uint32Array; scores: Float32Array }
 export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
 /** Which kernels multiply by matrices of a shape, for up to 32 rows and for more. */
-export interface EngineTuning { outputs: number; inputs: number; dtype: string; few: string; several: string; many: string; rounding?: { several?: string, many?: string } }
+export interface EngineTuning { linear: EngineTunedLinear[]; attention: { headSize: number; kernel: string }[] }
+export interface EngineTunedLinear { outputs: number; inputs: number; dtype: string; few: string; several: string; many: string; rounding?: { several?: string, many?: string } }
 export interface EngineInfo {
   version: string;
   model: string;
@@ -154,7 +155,7 @@ export interface EngineInfo {
   };
   kernels: { name: string, variant: string, dispatches: number }[];
   /** What was measured or known; empty where kernels are chosen by rule. */
-  tuning: EngineTuning[];
+  tuning: EngineTuning;
   memory: { weights: number, activations: number, heap: number };
 }
 ";

@@ -66,13 +66,13 @@ describe(`kernels, in ${BROWSER}`, () => {
     await set.page.evaluate(() => caches.delete('specter-web'));
     const first = await visit({});
     const again = await visit({});
-    assert.ok(first.info.tuning.length > 0);
+    assert.ok(first.info.tuning.linear.length > 0);
     assert.deepEqual(again.info.tuning, first.info.tuning);
     // Not which ran: those that are tried may all be the fastest somewhere.
     const runs = (/** @type {any} */ { info: { kernels } }) =>
       kernels.reduce((sum, { name, dispatches }) => sum + (name.startsWith('linear_') ? dispatches : 0), 0);
     assert.ok(runs(first) > runs(again), `linear kernels ran ${runs(first)} times at first, ${runs(again)} times the second time`);
-    const known = first.info.tuning.flatMap(({ few, several, many }) => [few, several, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
+    const known = first.info.tuning.linear.flatMap(({ few, several, many }) => [few, several, many]).map((kernel) => `linear_${kernel.replace('-', '_')}`);
     for (const ran of linearKernels(again.info)) assert.ok(known.some((kernel) => ran.startsWith(kernel)), `${ran} ran, not ${known}`);
     // Deleting everything deletes it too.
     await set.page.evaluate(() => Specter.cache.delete());
@@ -83,21 +83,22 @@ describe(`kernels, in ${BROWSER}`, () => {
     await visit({});
     await set.page.evaluate(async () => {
       const cache = await caches.open('specter-web');
-      for (const key of await cache.keys()) await cache.put(key, new Response('[{"outputs": "many"}, null]'));
+      for (const key of await cache.keys()) await cache.put(key, new Response('{"linear": [{"outputs": "many"}, null]}'));
     });
     const { info } = await visit({});
-    assert.ok(info.tuning.length > 0);
+    assert.ok(info.tuning.linear.length > 0);
   });
 
   test('what was measured can be given by hand', async () => {
-    const tuning = [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'split', several: 'registers', many: 'tiles' }];
-    const { info } = await visit({ tuning });
-    assert.deepEqual(info.tuning.find(({ outputs, inputs }) => outputs === 384 && inputs === 384), tuning[0]);
+    const linear = [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'split', several: 'registers', many: 'tiles' }];
+    const { info } = await visit({ tuning: { linear, attention: [{ headSize: 32, kernel: 'quads' }] } });
+    assert.deepEqual(info.tuning.linear.find(({ outputs, inputs }) => outputs === 384 && inputs === 384), linear[0]);
   });
 
   for (const [what, options, says] of /** @type {const} */ ([
     ['an unknown kernel', { tuning: 'fastest' }, /measured.*registers/],
     ['no kernel at all', { tuning: 7 }, /tuning is/],
+    ['half of what was found', { tuning: { linear: [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'tiles' }], attention: [] } }, /tuning is/],
     ['an unknown feature', { features: { tensors: true } }, /tensors/],
     ['a feature that is no boolean', { features: { f16: 'no' } }, /features\.f16/],
   ])) {

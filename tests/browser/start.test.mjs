@@ -37,7 +37,7 @@ const TRAPPING_ENGINE = `
       else queueMicrotask(specter_web);
       await new Promise(() => {});
     }
-    info() { return { tasks: [], adapters: [], tuning: [] }; }
+    info() { return { tasks: [], adapters: [], tuning: { linear: [], attention: [] } }; }
     free() { if (trapped) throw new Error('freed after a crash'); }
   }
 `;

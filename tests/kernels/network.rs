@@ -6,7 +6,7 @@ use std::time::Instant;
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::encoder::{Output, Readout, Skill};
-use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Rounding, Tuned, Tuning};
+use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Rounding, Tuned, TunedLinear, Tuning};
 use specter_web::engine::loading::open_model;
 use specter_web::engine::reference::Reference;
 use specter_web::engine::{Backend, Encoder, MemoryInfo};
@@ -337,8 +337,11 @@ fn the_device_says_how_long_each_kernel_takes() {
 /// Says of every matrix of a small model which kernels are the fastest.
 fn with_plan(plan: Plan) -> GpuOptions {
     let shapes = [(192, 64), (64, 64), (128, 64), (64, 128)];
-    let tuned = shapes.map(|(outputs, inputs)| Tuned { outputs, inputs, dtype: Format::Q8, plan });
-    GpuOptions { tuning: Tuning::Known(tuned.to_vec()), ..GpuOptions::native() }
+    let linear = shapes.map(|(outputs, inputs)| TunedLinear { outputs, inputs, dtype: Format::Q8, plan });
+    GpuOptions {
+        tuning: Tuning::Known(Tuned { linear: linear.to_vec(), attention: Vec::new() }),
+        ..GpuOptions::native()
+    }
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use specter_web::engine::cpu::Cpu;
-use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuning};
+use specter_web::engine::gpu::{Features, Gpu, GpuOptions, LinearKernel, Tuned, TunedAttention, Tuning};
 use specter_web::engine::reference::Reference;
-use specter_web::engine::{AttentionColumns, Backend, MatrixShape, Outputs, PositionWeights};
+use specter_web::engine::{
+    AttentionColumns, AttentionShape, Backend, MatrixShape, Outline, Outputs, PositionWeights,
+};
 use specter_web::model::adapter::{Bottleneck, BottleneckWeights, Gate};
 use specter_web::model::deberta::RelativeAttention;
 use specter_web::model::network::Embeddings;
@@ -355,7 +357,7 @@ fn check_kernel<O: Operation>(kernel: LinearKernel, linears: impl Strategy<Value
     let options = GpuOptions { tuning: Tuning::Pinned(kernel), ..GpuOptions::native() };
     let prepared = || {
         let mut gpu = gpu(options.clone());
-        pollster::block_on(gpu.prepare(&[], Activation::Gelu)).expect("there is nothing to measure");
+        pollster::block_on(gpu.prepare(&outline(&[]))).expect("there is nothing to measure");
         gpu
     };
     check_on(prepared(), cases(), linears);
@@ -426,20 +428,67 @@ fn linear_on_a_cpu_loses_what_its_rounding_does() {
     }
 }
 
+/// A network of such matrices.
+fn outline(matrices: &[MatrixShape]) -> Outline {
+    let attention = Some(AttentionShape { heads: 3, head_size: 32 });
+    Outline { matrices: matrices.to_vec(), activation: Activation::Gelu, attention }
+}
+
 #[test]
 fn a_kernel_is_chosen_by_measuring_and_known_the_next_time() {
     let shapes = [MatrixShape { outputs: 96, inputs: 64, format: Format::Q8 }];
     let mut gpu = pollster::block_on(Gpu::new(GpuOptions::native())).expect("there is a GPU to test on");
-    pollster::block_on(gpu.prepare(&shapes, Activation::Gelu)).expect("some kernel is right");
+    pollster::block_on(gpu.prepare(&outline(&shapes))).expect("some kernel is right");
     let tuned = gpu.tuned();
-    assert_eq!(tuned.len(), 1);
+    assert_eq!(tuned.linear.len(), 1);
     let measured = gpu.kernels().len();
     assert!(measured >= 3, "only {measured} kernels were tried");
 
-    let options = GpuOptions { tuning: Tuning::Known(tuned.clone()), ..GpuOptions::native() };
-    let mut gpu = pollster::block_on(Gpu::new(options)).expect("there is a GPU to test on");
-    pollster::block_on(gpu.prepare(&shapes, Activation::Gelu)).expect("nothing is measured");
-    assert_eq!(gpu.tuned(), tuned);
+    // A CPU's choice of attention is by rule.
+    assert!(tuned.attention.is_empty());
+    is_followed(GpuOptions::native(), &shapes, &tuned);
+}
+
+/// What a device finds that is taken for a GPU, and the kernels that it tried.
+fn found_by_a_gpu(allowed: Features) -> (Tuned, Vec<String>) {
+    let shapes = [MatrixShape { outputs: 96, inputs: 64, format: Format::Q8 }];
+    let options = GpuOptions { software: Some(false), allowed, ..GpuOptions::native() };
+    // Slowly, so that there is time for all of them.
+    let clock = Rc::clone(&options.clock);
+    let options = GpuOptions { clock: Rc::new(move || clock() / 20.0), ..options };
+    let mut gpu = gpu(options.clone());
+    pollster::block_on(gpu.prepare(&outline(&shapes))).expect("some kernel is right");
+    let tuned = gpu.tuned();
+    assert_eq!(tuned.linear.len(), 1);
+    is_followed(options, &shapes, &tuned);
+    (tuned, gpu.kernels().into_iter().map(|kernel| kernel.name).collect())
+}
+
+#[test]
+fn a_gpu_tries_kernels_for_few_several_and_many_rows() {
+    // Quads would leave no choice, since they read weights in another order.
+    let (tuned, tried) = found_by_a_gpu(Features { subgroups: false, ..Features::ALL });
+    assert!(tuned.attention.is_empty(), "{tuned:?}");
+    let linear = ["registers", "split", "small_tiles", "tiles", "half_tiles", "dot"];
+    for kernel in linear.map(|kernel| format!("linear_{kernel}_q8")) {
+        assert!(tried.contains(&kernel), "{kernel} is not of {tried:?}");
+    }
+}
+
+#[test]
+fn a_gpu_tries_both_kernels_of_attention() {
+    let (tuned, tried) = found_by_a_gpu(Features::ALL);
+    assert!(matches!(tuned.attention[..], [TunedAttention { head_size: 32, .. }]), "{tuned:?}");
+    for kernel in ["attention", "attention_quads_32"] {
+        assert!(tried.iter().any(|tried| tried == kernel), "{kernel} is not of {tried:?}");
+    }
+}
+
+/// What was found is followed, and nothing measured.
+fn is_followed(options: GpuOptions, shapes: &[MatrixShape], tuned: &Tuned) {
+    let mut gpu = gpu(GpuOptions { tuning: Tuning::Known(tuned.clone()), ..options });
+    pollster::block_on(gpu.prepare(&outline(shapes))).expect("nothing is measured");
+    assert_eq!(gpu.tuned(), *tuned);
     assert!(gpu.kernels().is_empty());
 }
 

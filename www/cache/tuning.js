@@ -20,26 +20,28 @@ export function tuningIn(store, { name, vendor, features, version }) {
   const key = TUNING + encodeURIComponent([name, vendor, ...off.sort(), navigator.userAgent, version].join(' '));
   return {
     /**
-     * @returns {Promise<Tuned[]>} none where there is no store, or nothing of use in it
+     * @returns {Promise<Tuned>} nothing where there is no store, or nothing of use in it
      */
     async recall() {
+      const nothing = { linear: [], attention: [] };
       try {
         const stored = await store?.get(key);
-        const tuned = stored ? JSON.parse(await new Response(stored).text()) : [];
-        return Array.isArray(tuned) && tuned.every(isTuned) ? tuned : [];
+        const tuned = stored ? JSON.parse(await new Response(stored).text()) : nothing;
+        return isTuned(tuned) ? tuned : nothing;
       } catch {
-        return [];
+        return nothing;
       }
     },
 
     /**
-     * @param {Tuned[]} known  what was recalled
-     * @param {Tuned[]} found
+     * @param {Tuned} known  what was recalled
+     * @param {Tuned} found
      */
     async remember(known, found) {
-      const shape = (/** @type {Tuned} */ { outputs, inputs, dtype }) => `${outputs} ${inputs} ${dtype}`;
-      const all = new Map([...known, ...found].map((tuned) => [shape(tuned), tuned]));
-      const text = JSON.stringify([...all.values()]);
+      const text = JSON.stringify({
+        linear: united(known.linear, found.linear, ({ outputs, inputs, dtype }) => `${outputs} ${inputs} ${dtype}`),
+        attention: united(known.attention, found.attention, ({ headSize }) => headSize),
+      });
       if (text === JSON.stringify(known)) return;
       const bytes = new TextEncoder().encode(text);
       try {
@@ -56,10 +58,32 @@ export async function forgetTuning(store) {
   for (const key of await store.keys()) if (key.startsWith(TUNING)) await store.delete(key);
 }
 
-/** @param {Partial<Tuned> | null} tuned */
-function isTuned(tuned) {
-  const { outputs, inputs, dtype, few, several, many, rounding = {} } = tuned ?? {};
+/**
+ * Both, and of what is the same the one that was found later.
+ *
+ * @template T
+ * @param {T[]} before
+ * @param {T[]} later
+ * @param {(one: T) => string | number} of
+ */
+function united(before, later, of) {
+  return [...new Map([...before, ...later].map((one) => [of(one), one])).values()];
+}
+
+/**
+ * Whether something looks like what `info().tuning` is. That its kernels exist, the engine sees.
+ *
+ * @param {any} tuned
+ * @returns {tuned is Tuned}
+ */
+export function isTuned(tuned) {
   const isSize = (/** @type {unknown} */ size) => Number.isInteger(size) && /** @type {number} */ (size) > 0 && /** @type {number} */ (size) < 2 ** 31;
   const isName = (/** @type {unknown} */ name) => typeof name === 'string';
-  return [outputs, inputs].every(isSize) && [dtype, few, several, many, ...Object.values(rounding)].every(isName);
+  const isLinear = (/** @type {any} */ one) => {
+    const { outputs, inputs, dtype, few, several, many, rounding = {} } = one ?? {};
+    return [outputs, inputs].every(isSize) && [dtype, few, several, many, ...Object.values(rounding)].every(isName);
+  };
+  const isAttention = (/** @type {any} */ one) => isSize(one?.headSize) && isName(one?.kernel);
+  const isListOf = (/** @type {unknown} */ list, /** @type {(one: any) => boolean} */ is) => Array.isArray(list) && list.every(is);
+  return isListOf(tuned?.linear, isLinear) && isListOf(tuned?.attention, isAttention);
 }

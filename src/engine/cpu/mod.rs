@@ -20,8 +20,8 @@ use specter_web_kernels::simd::LANES;
 use specter_web_kernels::{Address, Arithmetic};
 
 use super::{
-    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause,
-    PositionWeights, RowsOf, merged_parts,
+    AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outline, Outputs, Pause, PositionWeights,
+    RowsOf, merged_parts,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
@@ -292,7 +292,7 @@ impl<P: Processor> Backend for Cpu<P> {
     type Rows = Rows;
     type Pending = Vec<f32>;
 
-    async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
+    async fn prepare(&mut self, _: &Outline) -> Result<()> {
         Ok(())
     }
 

@@ -45,6 +45,7 @@ pub(super) struct Device {
     pub(super) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
     vendor: String,
+    software: Option<bool>,
     limits: wgpu::Limits,
     features: Features,
     fault: Arc<Mutex<Option<Fault>>>,
@@ -163,6 +164,7 @@ impl Device {
         let adapter = adapter.get_info();
         Ok(Self {
             vendor: if adapter.vendor == 0 { String::new() } else { format!("{:#06x}", adapter.vendor) },
+            software: None,
             adapter,
             handle: device,
             queue,
@@ -281,8 +283,16 @@ impl Device {
         self.vendor = vendor;
     }
 
+    /// Says whether the adapter is a CPU in disguise, whatever it is called.
+    pub(super) fn treat_as_software(&mut self, software: bool) {
+        self.software = Some(software);
+    }
+
     /// Whether the adapter is a CPU in disguise.
     pub(super) fn is_software(&self) -> bool {
+        if let Some(software) = self.software {
+            return software;
+        }
         let name = self.adapter.name.to_ascii_lowercase();
         self.adapter.device_type == wgpu::DeviceType::Cpu
             || ["swiftshader", "llvmpipe", "lavapipe", "basic render"].iter().any(|soft| name.contains(soft))

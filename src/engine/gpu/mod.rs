@@ -3,10 +3,11 @@
 //! [`device`] opens an adapter and listens for its faults, [`packing`] brings weights into the order in which the
 //! kernels read them, [`arena`] keeps activation buffers, [`recorder`] turns operations into dispatches of one compute
 //! pass, and [`readback`] brings results home. [`profile`] measures where the time goes. The kernels are in `shaders/`;
-//! [`shaders`] is what the build made of them. Where there are several for one operation, [`linear`] lists them, and
-//! [`tuning`] finds the fastest.
+//! [`shaders`] is what the build made of them. Where there are several for one operation, [`linear`] and [`attention`] list
+//! them, and [`tuning`] finds the fastest.
 
 mod arena;
+mod attention;
 mod device;
 mod linear;
 mod packing;
@@ -22,7 +23,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs,
+    AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outline, Outputs,
     PositionWeights, RowsOf, merged_parts,
 };
 use crate::error::{Error, Result};
@@ -45,11 +46,12 @@ use shaders::{
 };
 
 pub use arena::Rows;
+pub use attention::AttentionKernel;
 pub use device::Features;
 pub use linear::{LinearKernel, Plan, Rounding};
 pub use profile::KernelTime;
 pub use readback::Waiting;
-pub use tuning::{Tuned, Tuning};
+pub use tuning::{Tuned, TunedAttention, TunedLinear, Tuning};
 
 /// How a GPU is opened.
 #[derive(Clone)]
@@ -63,6 +65,8 @@ pub struct GpuOptions {
     /// The adapter's name and vendor. In a browser wgpu sees a description only, which is mostly empty; the page sees
     /// more.
     pub adapter: Option<(String, String)>,
+    /// Whether it is a CPU that plays a GPU, for which other kernels are tried; `None`: as its name says.
+    pub software: Option<bool>,
     /// How kernels are chosen.
     pub tuning: Tuning,
     /// Milliseconds since some time.
@@ -80,6 +84,7 @@ impl GpuOptions {
             allowed: Features::ALL,
             known: Features::default(),
             adapter: None,
+            software: None,
             tuning: Tuning::default(),
             clock: Rc::new(move || start.elapsed().as_secs_f64() * 1e3),
         }
@@ -105,6 +110,7 @@ pub struct Gpu {
     clock: Clock,
     tuning: Tuning,
     plans: Plans,
+    tuned_attention: Option<TunedAttention>,
     /// Whether kernels may be taken that round activations.
     may_round: bool,
     /// Tables of more bytes are kept in parts.
@@ -212,10 +218,13 @@ const BEYOND: usize = 3;
 impl Gpu {
     /// Opens the fastest adapter that there is.
     pub async fn new(options: GpuOptions) -> Result<Self> {
-        let GpuOptions { waiting, allowed, known, adapter, tuning, clock } = options;
+        let GpuOptions { waiting, allowed, known, adapter, software, tuning, clock } = options;
         let mut device = Device::open(allowed, known).await?;
         if let Some((name, vendor)) = adapter {
             device.describe_adapter(name, vendor);
+        }
+        if let Some(software) = software {
+            device.treat_as_software(software);
         }
         Ok(Self {
             arena: Arena::new(&device),
@@ -225,6 +234,7 @@ impl Gpu {
             clock,
             tuning,
             plans: Plans::new(),
+            tuned_attention: None,
             may_round: false,
             largest_table: device.largest_binding(),
             device,
@@ -309,8 +319,8 @@ impl Gpu {
         plan
     }
 
-    /// Whether attention and normalization go by quads. On software adapters that is known to be right and faster; on GPUs
-    /// nobody has looked yet, and nothing there would notice a driver whose quads are others.
+    /// Whether normalization goes by quads. On software adapters that is known to be right and faster; on GPUs it hardly
+    /// counts, and nothing there would notice a driver whose quads are others.
     fn prefers_quads(&self) -> bool {
         self.device.is_software() && self.device.features().subgroups
     }
@@ -404,9 +414,9 @@ impl Backend for Gpu {
     type Rows = Rows;
     type Pending = Pending;
 
-    async fn prepare(&mut self, matrices: &[MatrixShape], activation: Activation) -> Result<()> {
-        self.activation = activation;
-        self.tune(matrices).await
+    async fn prepare(&mut self, outline: &Outline) -> Result<()> {
+        self.activation = outline.activation;
+        self.tune(outline).await
     }
 
     fn rehearsals(&self) -> Vec<usize> {
@@ -692,39 +702,31 @@ impl Backend for Gpu {
             RowsOf::Tokens => product(&[4, self.squared_lengths, heads, head_size]),
             RowsOf::Documents => product(&[4, self.tokens, heads, head_size]),
         };
-        let quads = match (queries.of, head_size) {
-            (RowsOf::Tokens, 32) => {
-                Some((&shaders::ATTENTION_QUADS_32, &shaders::ATTENTION_QUADS_POSITIONS_32))
-            }
-            (RowsOf::Tokens, 64) => {
-                Some((&shaders::ATTENTION_QUADS_64, &shaders::ATTENTION_QUADS_POSITIONS_64))
-            }
-            _ => None,
+        let kernel = match queries.of {
+            RowsOf::Tokens => self.attention_kernel(head_size),
+            RowsOf::Documents => AttentionKernel::Rows,
         };
-        let starts = self.arena.starts();
-        let (shaders, constants, rows_by, workgroups) =
-            if let Some(shaders) = quads.filter(|_| self.prefers_quads()) {
+        let (constants, rows_by, workgroups) = match kernel {
+            AttentionKernel::Rows => {
+                let constants = [head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
+                (constants, self.arena.tokens(), [rows.div_ceil(64), heads])
+            }
+            AttentionKernel::Quads => {
                 let workgroup_heads = heads.min(16);
                 let (tiles, tile_count) = self.arena.tiles();
                 let constants = [head_vectors, ("HEADS", workgroup_heads as f64)];
-                (shaders, constants, tiles, [tile_count, heads.div_ceil(workgroup_heads)])
-            } else {
-                let constants = [head_vectors, ("ROWS_ARE_DOCUMENTS", flag(queries.of == RowsOf::Documents))];
-                let shaders = (&shaders::ATTENTION, &shaders::ATTENTION_POSITIONS);
-                (shaders, constants, self.arena.tokens(), [rows.div_ceil(64), heads])
-            };
-        let mut inputs = vec![queries.into(), keys_values.into(), rows_by.into(), starts.into()];
-        let (shader, terms) = match positions {
-            None => (shaders.0, 1),
-            Some(positions) => {
-                inputs.extend([Bound::from(&positions.rows), Bound::from(&positions.projections)]);
-                (shaders.1, 2)
+                (constants, tiles, [tile_count, heads.div_ceil(workgroup_heads)])
             }
         };
+        let mut inputs = vec![queries.into(), keys_values.into(), rows_by.into(), self.arena.starts().into()];
+        if let Some(positions) = positions {
+            inputs.extend([Bound::from(&positions.rows), Bound::from(&positions.projections)]);
+        }
+        let terms = if positions.is_some() { 2 } else { 1 };
         self.recorder.dispatch(
             &self.device,
             &Kernel {
-                shader,
+                shader: kernel.shader(head_size, positions.is_some()),
                 constants: &constants,
                 params: &params,
                 inputs: &inputs,

@@ -15,8 +15,8 @@ mod top_k;
 use std::rc::Rc;
 
 use super::{
-    AttentionColumns, Backend, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outputs, Pause,
-    PositionWeights, RowsOf,
+    AttentionColumns, Backend, DeviceInfo, KernelInfo, MemoryInfo, Outline, Outputs, Pause, PositionWeights,
+    RowsOf,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
@@ -153,7 +153,7 @@ impl Backend for Reference {
     type Rows = Rows;
     type Pending = Vec<f32>;
 
-    async fn prepare(&mut self, _: &[MatrixShape], _: Activation) -> Result<()> {
+    async fn prepare(&mut self, _: &Outline) -> Result<()> {
         Ok(())
     }
 

@@ -1,38 +1,24 @@
-//! Which kernel is the fastest here? No kernel is the best everywhere, so a short run on the device itself decides.
+//! Which kernels of dense layers are the fastest here?
 //!
-//! Each candidate multiplies by weights of the model's own shapes. One whose answer differs from the reference by more
-//! than rounding explains is not taken, however fast.
+//! Each multiplies by weights of the model's own shapes, and is compared with the reference.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::linear::{LinearKernel, Plan, Plans, Rounding, RowClass};
-use super::packing::Order;
-use super::{Gpu, Matrix, Rows, Weights, product};
+use super::{TOLERANCE, Tuning, golden};
+use crate::engine::gpu::linear::{LinearKernel, Plan, Plans, Rounding, RowClass};
+use crate::engine::gpu::packing::Order;
+use crate::engine::gpu::{Gpu, Matrix, Rows, Weights, product};
 use crate::engine::{Backend, MatrixShape, Outputs, RowsOf};
 use crate::error::{Error, Result};
 use crate::model::{Activation, Dense, Layout};
 use crate::text::Batch;
 use crate::weights::{Block, Format};
 
-/// How kernels are chosen.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Tuning {
-    /// By measuring.
-    #[default]
-    Measured,
-    /// By rule, without measuring.
-    Usual,
-    /// This one, wherever it runs.
-    Pinned(LinearKernel),
-    /// As an earlier run on the same device has found, and by measuring where that knows nothing.
-    Known(Vec<Tuned>),
-}
-
 /// What was found for matrices of one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Tuned {
+pub struct TunedLinear {
     /// `N`.
     pub outputs: usize,
     /// `K`.
@@ -43,10 +29,6 @@ pub struct Tuned {
     #[serde(flatten)]
     pub plan: Plan,
 }
-
-/// How long measuring may take. When it is over, no other kernel is tried, and those that are known are taken where they are
-/// right.
-const BUDGET_MS: f64 = 300.0;
 
 /// What share of the fastest exact kernel's time one that rounds activations may take, to be worth the trouble; and where
 /// it reads weights in another order, so that the fastest exact kernel could not be fallen back on.
@@ -65,24 +47,13 @@ const LARGEST_RUN: u64 = 10_000_000_000;
 /// Rows on which a kernel is tried that is not timed: more than it computes at once, and no whole number of that.
 const TRIED_ROWS: usize = 72;
 
-/// What the clock of a browser can tell. A kernel is repeated until that makes so much of a difference: one run may take less
-/// than the way to the device and back.
-const LEGIBLE_MS: f64 = 3.0;
-const MOST_REPEATS: usize = 125;
-
-/// How often it is timed; the shortest time counts, since others can only lengthen it.
-const TRIES: usize = 3;
-/// Who takes so many times as long as the fastest is not tried again.
-const HOPELESS: f64 = 2.0;
-
-/// The largest difference to the reference, as a share of the largest answer. Rounding of f32 leaves 1e-6, f16 operands
-/// 1e-3 and int8 ones 1e-2; a wrong kernel is off by about 1.
-const TOLERANCE: f32 = 1e-4;
+/// The largest difference to the reference, as a share of the largest answer, of a kernel that rounds: f16 operands leave
+/// 1e-3, and int8 ones 1e-2.
 const ROUNDING_TOLERANCE: f32 = 2e-2;
 
 impl Gpu {
     /// The plan where nothing was measured.
-    pub(super) fn usual_plan(&self, format: Format) -> Plan {
+    pub(in crate::engine::gpu) fn usual_plan(&self, format: Format) -> Plan {
         let features = self.device.features();
         let runs = |kernel: &LinearKernel| kernel.runs_on(features, format);
         if let Tuning::Pinned(kernel) = self.tuning {
@@ -100,29 +71,26 @@ impl Gpu {
     }
 
     /// Decides on a plan for each shape.
-    pub(super) async fn tune(&mut self, shapes: &[MatrixShape]) -> Result<()> {
-        let known = match self.tuning.clone() {
-            Tuning::Usual | Tuning::Pinned(_) => return Ok(()),
-            Tuning::Measured => Vec::new(),
-            Tuning::Known(known) => known,
-        };
-        let known = known.into_iter().filter(|tuned| self.can_follow(tuned));
-        let known = known.map(|Tuned { outputs, inputs, dtype: format, plan }| {
+    pub(super) async fn tune_linear(
+        &mut self,
+        shapes: &[MatrixShape],
+        known: &[TunedLinear],
+        end: f64,
+    ) -> Result<()> {
+        let known = known.iter().filter(|tuned| self.can_follow(tuned));
+        let known = known.map(|&TunedLinear { outputs, inputs, dtype: format, plan }| {
             (MatrixShape { outputs, inputs, format }, plan)
         });
         let known: Plans = known.filter(|(shape, _)| shapes.contains(shape)).collect();
         let unknown: Vec<MatrixShape> =
             shapes.iter().copied().filter(|shape| !known.contains_key(shape)).collect();
-        let measured = self.measure_all(&unknown).await;
-        // What was measured with is no longer needed.
-        self.start_over();
-        self.plans = measured?;
+        self.plans = self.measure_all(&unknown, end).await?;
         self.plans.extend(known);
         Ok(())
     }
 
     /// Whether an earlier run's finding can be followed on this device.
-    fn can_follow(&self, tuned: &Tuned) -> bool {
+    fn can_follow(&self, tuned: &TunedLinear) -> bool {
         let Plan { few, several, many, .. } = tuned.plan;
         let exact = ![few, several, many].into_iter().any(LinearKernel::rounds);
         exact
@@ -131,10 +99,9 @@ impl Gpu {
             })
     }
 
-    /// What was decided, for the next load on this device.
-    #[must_use]
-    pub fn tuned(&self) -> Vec<Tuned> {
-        let tuned = self.plans.iter().map(|(&MatrixShape { outputs, inputs, format }, &plan)| Tuned {
+    /// What was decided.
+    pub(super) fn tuned_linear(&self) -> Vec<TunedLinear> {
+        let tuned = self.plans.iter().map(|(&MatrixShape { outputs, inputs, format }, &plan)| TunedLinear {
             outputs,
             inputs,
             dtype: format,
@@ -143,7 +110,7 @@ impl Gpu {
         tuned.collect()
     }
 
-    async fn measure_all(&mut self, shapes: &[MatrixShape]) -> Result<Plans> {
+    async fn measure_all(&mut self, shapes: &[MatrixShape], end: f64) -> Result<Plans> {
         let software = self.device.is_software();
         let mut shapes = shapes.to_vec();
         // The dearest first, in case time runs out; on a CPU the cheapest, since the answer is the same.
@@ -151,7 +118,6 @@ impl Gpu {
         if !software {
             shapes.reverse();
         }
-        let end = (self.clock)() + BUDGET_MS;
         let mut plans = Plans::new();
         for &shape in &shapes {
             let known = plans.iter().find(|(other, _): &(&MatrixShape, _)| other.format == shape.format);
@@ -163,10 +129,6 @@ impl Gpu {
             plans.insert(shape, plan);
         }
         Ok(plans)
-    }
-
-    fn is_past(&self, end: f64) -> bool {
-        (self.clock)() > end
     }
 
     /// Whether the kernels of a plan multiply by matrices of a shape as the reference does.
@@ -195,14 +157,14 @@ impl Gpu {
         let probe = Probe::new(shape);
         let many = self.measure_rows(&probe, RowClass::Many, many_rows, None, end).await?;
         let mut fewer = [many; 2];
-        let classes = [(RowClass::Few, FEW_ROWS), (RowClass::Several, SEVERAL_ROWS.min(affordable))];
+        let classes = [(RowClass::Several, SEVERAL_ROWS.min(affordable)), (RowClass::Few, FEW_ROWS)];
         for (found, (class, rows)) in fewer.iter_mut().zip(classes) {
             // A CPU has no use for more workgroups.
             if !(software && many.exact.suits(class)) {
                 *found = self.measure_rows(&probe, class, rows, Some(many.exact.order()), end).await?;
             }
         }
-        let [few, several] = fewer;
+        let [several, few] = fewer;
         Ok(Plan {
             few: few.exact,
             several: several.exact,
@@ -279,7 +241,7 @@ impl Gpu {
                 break;
             }
             let to_beat = fastest.map_or(f64::INFINITY, |(_, time)| time);
-            match self.time(probe, kernel, rows, to_beat, end).await {
+            match self.time_kernel(probe, kernel, rows, to_beat, end).await {
                 Ok(Some(time)) if time < to_beat => fastest = Some((kernel, time)),
                 Ok(_) => {}
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
@@ -296,7 +258,7 @@ impl Gpu {
     }
 
     /// Milliseconds that a kernel takes for a number of rows, or nothing where its answer is wrong.
-    async fn time(
+    async fn time_kernel(
         &mut self,
         probe: &Probe,
         kernel: LinearKernel,
@@ -304,22 +266,11 @@ impl Gpu {
         to_beat: f64,
         end: f64,
     ) -> Result<Option<f64>> {
-        let Some(tried) = self.try_out(probe, kernel, rows).await? else { return Ok(None) };
-        // What comes with a run besides its kernels is in both times.
-        let (mut once, mut repeated) = (f64::INFINITY, f64::INFINITY);
-        let mut repeats = 1;
-        for _ in 0..TRIES {
-            once = once.min(self.run(&tried, 1).await?);
-            repeated = repeated.min(self.run(&tried, 1 + repeats).await?);
-            while repeated - once < LEGIBLE_MS && repeats < MOST_REPEATS {
-                repeats *= 5;
-                repeated = self.run(&tried, 1 + repeats).await?;
-            }
-            if (repeated - once) / repeats as f64 > HOPELESS * to_beat || self.is_past(end) {
-                break;
-            }
-        }
-        Ok(Some((repeated - once).max(0.0) / repeats as f64))
+        let Some(Tried { batch, input, dense }) = self.try_out(probe, kernel, rows).await? else {
+            return Ok(None);
+        };
+        let multiply = |gpu: &mut Self| gpu.linear(&input, &dense, Outputs::All, Activation::Identity, None);
+        Ok(Some(self.time(&batch, multiply, to_beat, end).await?))
     }
 
     /// Multiplies some rows by the probe's weights; with what, where the answer is right.
@@ -341,21 +292,6 @@ impl Gpu {
         let pending = self.send(&answer)?;
         let is_right = probe.agrees(kernel, &self.receive(pending).await?);
         Ok(is_right.then_some(Tried { batch, input, dense }))
-    }
-
-    /// Runs a layer so many times, and waits for it by reading a single row: milliseconds.
-    async fn run(&mut self, tried: &Tried, times: usize) -> Result<f64> {
-        let Tried { batch, input, dense } = tried;
-        let start = (self.clock)();
-        self.begin(batch, 0)?;
-        let mut answer = self.linear(input, dense, Outputs::All, Activation::Identity, None);
-        for _ in 1..times {
-            answer = self.linear(input, dense, Outputs::All, Activation::Identity, None);
-        }
-        let row = self.first_rows(&answer);
-        let pending = self.send(&row)?;
-        self.receive(pending).await?;
-        Ok((self.clock)() - start)
     }
 }
 
@@ -397,10 +333,8 @@ const TURN: usize = 2 * 7 * 4;
 impl Probe {
     fn new(shape: MatrixShape) -> Self {
         let MatrixShape { outputs, inputs, format } = shape;
-        // Numbers that look random between -1 and 1: the fractional parts of multiples of the golden ratio.
-        let number = |index: usize| ((index as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32;
-        let row: Vec<f32> = (0..inputs).map(|index| number(index * 7 + 3)).collect();
-        let tiles: Vec<f32> = (0..TURN / 2 * inputs).map(number).collect();
+        let row: Vec<f32> = (0..inputs).map(|index| golden(index * 7 + 3)).collect();
+        let tiles: Vec<f32> = (0..TURN / 2 * inputs).map(golden).collect();
         let turn = [&tiles[..], &tiles[..]].concat();
         let rest = turn.get(..outputs % TURN * inputs).filter(|rest| !rest.is_empty());
         let rest = rest.map(|rest| Block::F32(rest.to_vec()).into_format(format));
