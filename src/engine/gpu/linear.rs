@@ -217,6 +217,7 @@ pub struct Rounding {
 }
 
 impl Rounding {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     pub(super) fn is_none(&self) -> bool {
         *self == Self::default()
     }
