@@ -421,10 +421,14 @@ impl Backend for Gpu {
 
     fn rehearsals(&self) -> Vec<usize> {
         let usual = self.plans.is_empty().then(|| self.usual_plan(Format::Q8));
-        let mut plans = self.plans.values().copied().chain(usual);
-        // For as many rows a software adapter takes long.
-        let many = plans.any(|plan| plan.several != plan.many).then_some(RowClass::Many);
-        [RowClass::Few, RowClass::Several].into_iter().chain(many).map(RowClass::least).collect()
+        let plans: Vec<Plan> = self.plans.values().copied().chain(usual).collect();
+        let differs = |class: RowClass, fewer: RowClass| {
+            plans.iter().any(|plan| plan.exact(class) != plan.exact(fewer)).then_some(class)
+        };
+        // Where kernels are the same there is nothing else to compile, and a software adapter takes long for many rows.
+        let several = differs(RowClass::Several, RowClass::Few);
+        let many = differs(RowClass::Many, RowClass::Several);
+        [RowClass::Few].into_iter().chain(several).chain(many).map(RowClass::least).collect()
     }
 
     fn can_round(&self) -> bool {
