@@ -10,6 +10,7 @@
  * @property {string} module  in engines/
  * @property {import('./types.js').Settings} settings
  * @property {string[]} [measures]  what it takes part in; everything where nothing is said
+ * @property {number} [padded]  papers at a time, in the order they come; by length and as is fastest where nothing is said
  * @property {string} [note]  what a reader of its numbers should know
  */
 
@@ -35,6 +36,10 @@ export const CONTENDERS = [
     build: 'wasm', provider: 'wasm', file: 'model_quantized.onnx', threads: 2,
   }),
   transformers('transformers-webgpu-f32', 'f32', { device: 'webgpu', dtype: 'fp32' }, ['1x128', 'mixed', 'start']),
+  {
+    ...transformers('transformers-webgpu-f32-padded', 'f32', { device: 'webgpu', dtype: 'fp32' }, ['mixed']),
+    name: 'transformers.js, padded', padded: 8, note: 'papers as they come, padded to the longest of a batch',
+  },
   transformers('transformers-wasm-int8-2-threads', 'int8', { device: 'wasm', dtype: 'q8', threads: 2 }),
 ];
 

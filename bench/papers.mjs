@@ -23,7 +23,7 @@ const FEWEST = 4;
  */
 
 /**
- * Papers sorted by length, in batches of the size that is faster. Where all of them would take longer than
+ * Papers sorted by length, in batches of the size that is faster; or as they come, where that is what is measured. Where all of them would take longer than
  * `patience`, batches are left out evenly over the lengths, and what is left is as mixed as the whole.
  *
  * @param {Stand} stand
@@ -33,9 +33,14 @@ const FEWEST = 4;
  */
 export async function planPapers(stand, lengths, patience) {
   const sorted = lengths.map((_, index) => index).sort((a, b) => lengths[a] - lengths[b]);
-  const tokens = (/** @type {number[]} */ indices) => indices.reduce((sum, index) => sum + lengths[index], 0);
+  const { ours, padded } = stand.contender;
+  const tokens = (/** @type {number[][]} */ batches) => {
+    const longest = (/** @type {number[]} */ indices) => Math.max(...indices.map((index) => lengths[index]));
+    const sum = (/** @type {number[]} */ indices) => indices.reduce((sum, index) => sum + lengths[index], 0);
+    return batches.reduce((all, indices) => all + (ours ? sum(indices) : indices.length * longest(indices)), 0);
+  };
   // Ours packs documents end to end and divides them as it likes.
-  const sizes = stand.contender.ours ? [TRIAL] : SIZES;
+  const sizes = ours ? [TRIAL] : padded ? [padded] : SIZES;
   const trial = sorted.slice(0, TRIAL);
   let best = { size: sizes[0], milliseconds: Infinity };
   for (const size of sizes) {
@@ -44,11 +49,11 @@ export async function planPapers(stand, lengths, patience) {
     if (!isLong(milliseconds)) ({ milliseconds } = await stand.run(batches));
     if (milliseconds < best.milliseconds) best = { size, milliseconds };
   }
-  const predicted = (best.milliseconds / tokens(trial)) * tokens(sorted);
-  const all = inBatches(sorted, best.size);
+  const all = inBatches(padded ? lengths.map((_, index) => index) : sorted, best.size);
+  const predicted = (best.milliseconds / tokens(inBatches(trial, best.size))) * tokens(all);
   const affordable = Math.floor(all.length * Math.min(1, patience / predicted));
   const indices = spread(all, Math.max(Math.ceil(FEWEST / best.size), affordable));
-  return { batches: { set: PAPERS, indices }, size: stand.contender.ours ? undefined : best.size };
+  return { batches: { set: PAPERS, indices }, size: ours ? undefined : best.size };
 }
 
 /**
