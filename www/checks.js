@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isTuned } from './cache/tuning.js';
 import { SpecterError } from './errors.js';
 import { SIMILARITIES } from './labels.js';
+import { isTuned } from './tuned.js';
 
 /** @import { FitTargets } from './protocol.js' */
 /** @import { Paper, Task } from './types.js' */

@@ -96,20 +96,13 @@ pub async fn open_head<F: Folder>(folder: &F) -> Result<Checkpoint<F::File>> {
     open_weights(folder, HeadConfig::WEIGHTS, HeadConfig::PICKLED_WEIGHTS, str::to_owned).await
 }
 
-/// The longest document that a device rehearses on.
-const REHEARSED: usize = 64;
-
 impl<B: Backend> Encoder<B> {
     /// Gets a device ready for a network, while its weights may still be on their way: chooses kernels, and runs two
     /// layers of nothing, the last of which may differ from the others, so that they are compiled.
     pub async fn prepare(backend: B, config: &Config, format: Format, output: Output) -> Result<B> {
         let mut backend = backend;
-        let mut small = Config {
-            layers: config.layers.min(2),
-            vocabulary_size: 1,
-            positions: REHEARSED,
-            ..config.clone()
-        };
+        let mut small =
+            Config { layers: config.layers.min(2), vocabulary_size: 1, positions: 1, ..config.clone() };
         if let Some(relative) = &mut small.relative {
             *relative = RelativeAttention { span: 1, buckets: None, ..*relative };
         }
@@ -139,8 +132,9 @@ impl<B: Backend> Encoder<B> {
             Self { config: small, extent, network, positions, fingerprint: String::new(), backend };
         for tokens in rehearsals {
             let mut batch = Batch::new();
-            for document in vec![0; tokens].chunks(REHEARSED) {
-                batch.push(document);
+            // As many documents as tokens: the last layer may have a row for each of them.
+            for _ in 0..tokens {
+                batch.push(&[0]);
             }
             // Nobody waits for the result.
             drop(rehearsal.encode(&batch, Skill::default(), output, &Readout::Vectors)?);

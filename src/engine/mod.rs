@@ -105,6 +105,18 @@ pub struct Outline {
     pub attention: Option<AttentionShape>,
 }
 
+/// Whether a backend takes its faster way that rounds activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// Wherever it is faster, on trial.
+    OnTrial,
+    /// For as many rows as were on trial.
+    AsTried,
+}
+
 /// Parts on top of each other, where neighbours of the same format are one: their rows and their format.
 fn merged_parts<F: PartialEq>(parts: impl IntoIterator<Item = (usize, F)>) -> Vec<(Range<usize>, F)> {
     let mut merged: Vec<(Range<usize>, F)> = Vec::new();
@@ -150,7 +162,7 @@ pub trait Backend {
         false
     }
     /// Takes that way, or not; not unless it is called.
-    fn allow_rounding(&mut self, _allowed: bool) {}
+    fn round(&mut self, _rounding: Rounding) {}
     /// Room for a matrix of weights, given as parts on top of each other, each of so many rows in a format. A table has
     /// one part.
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Self::Matrix>;

@@ -6,7 +6,7 @@ use super::classify::{LabelSet, LoadedHead, OWN_HEAD};
 use super::way::{Task, Way, names_of_experts};
 use crate::engine::encoder::{AdapterOn, Output, Readout, Skill};
 use crate::engine::loading::open_model;
-use crate::engine::{Backend, Encoder};
+use crate::engine::{Backend, Encoder, Rounding};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::model::head::{Function, unless_refused};
@@ -135,7 +135,9 @@ impl<B: Backend> Specter<B> {
         if let Some(said) = training::pooling(&checkpoint)? {
             defaults = or_options(said);
         }
-        let (encoder, head) = Encoder::load(&checkpoint, config, options.format, backend, on_tensor).await?;
+        // On the heap, since it holds the device and all that is described of the network.
+        let loading = Box::pin(Encoder::load(&checkpoint, config, options.format, backend, on_tensor));
+        let (encoder, head) = loading.await?;
         let tasks = all_tasks(names.as_deref(), encoder.extent.experts, options.tasks)?;
         let mut specter = Self {
             name: folder.name().to_owned(),
@@ -180,21 +182,25 @@ impl<B: Backend> Specter<B> {
             let way = self.plain_way(Some(experts));
             let probes = ROUNDING_PROBES.repeat(repeats).into_iter();
             let probes: Vec<Document> = probes.map(|text| Document::Text(text.to_owned())).collect();
-            self.encoder.backend.allow_rounding(false);
+            self.encoder.backend.round(Rounding::Off);
             let exact = self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await?;
-            self.encoder.backend.allow_rounding(true);
+            self.encoder.backend.round(Rounding::OnTrial);
             let rounded = match self.embed_by(&way, &probes, usize::MAX, |_, _| Ok(())).await {
                 Ok(rounded) => rounded,
                 Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
                 Err(_) => {
-                    self.encoder.backend.allow_rounding(false);
+                    self.encoder.backend.round(Rounding::Off);
                     return Ok(());
                 }
             };
             let cosines = exact.data.chunks(width).zip(rounded.data.chunks(width)).map(|(x, y)| cosine(x, y));
             worst = cosines.fold(worst, f32::min);
+            if worst < LEAST_COSINE {
+                break;
+            }
         }
-        self.encoder.backend.allow_rounding(worst >= LEAST_COSINE);
+        let rounding = if worst >= LEAST_COSINE { Rounding::AsTried } else { Rounding::Off };
+        self.encoder.backend.round(rounding);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use crate::engine::gpu::{
-    AttentionKernel, LinearKernel, Plan, Rounding, Tuned, TunedAttention, TunedLinear, Tuning,
+    AttentionKernel, LinearKernel, Plan, RoundingKernels, Tuned, TunedAttention, TunedLinear, Tuning,
 };
 use crate::error::{Error, Result};
 use crate::model::Pooling;
@@ -124,7 +124,7 @@ impl LinearFields {
             few: kernel(&self.few)?,
             several: kernel(&self.several)?,
             many: kernel(&self.many)?,
-            rounding: Rounding {
+            rounding: RoundingKernels {
                 several: self.rounding.several.as_deref().and_then(kernel),
                 many: self.rounding.many.as_deref().and_then(kernel),
             },

@@ -129,8 +129,9 @@ export interface EngineInput {
 /** For each paper how many labels it has; and all papers' labels and scores end to end, the best first. */
 export interface EngineScores { counts: Uint32Array; labels: Uint32Array; scores: Float32Array }
 export interface EngineEmbeddings { data: Float32Array; dims: [number, number] }
-/** Which kernels multiply by matrices of a shape, for up to 32 rows and for more. */
+/** Which kernels were found to be the fastest. */
 export interface EngineTuning { linear: EngineTunedLinear[]; attention: { headSize: number; kernel: string }[] }
+/** Those that multiply by matrices of a shape, for up to 32 rows, for up to 256, and for more. */
 export interface EngineTunedLinear { outputs: number; inputs: number; dtype: string; few: string; several: string; many: string; rounding?: { several?: string, many?: string } }
 export interface EngineInfo {
   version: string;

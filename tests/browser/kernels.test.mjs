@@ -81,12 +81,22 @@ describe(`kernels, in ${BROWSER}`, () => {
 
   test('a memory of nonsense is no obstacle', async () => {
     await visit({});
-    await set.page.evaluate(async () => {
-      const cache = await caches.open('specter-web');
-      for (const key of await cache.keys()) await cache.put(key, new Response('{"linear": [{"outputs": "many"}, null]}'));
-    });
-    const { info } = await visit({});
-    assert.ok(info.tuning.linear.length > 0);
+    const shape = { outputs: 384, inputs: 384, dtype: 'q8', few: 'quads', several: 'quads', many: 'quads' };
+    for (const nonsense of [
+      '[',
+      '[]',
+      '{"linear": [{"outputs": "many"}, null], "attention": []}',
+      ...['dot', 5, ['dot'], null, { many: 7 }].map((rounding) =>
+        JSON.stringify({ linear: [{ ...shape, rounding }], attention: [] }),
+      ),
+    ]) {
+      await set.page.evaluate(async (nonsense) => {
+        const cache = await caches.open('specter-web');
+        for (const key of await cache.keys()) await cache.put(key, new Response(nonsense));
+      }, nonsense);
+      const { info } = await visit({});
+      assert.ok(info.tuning.linear.length > 0, nonsense);
+    }
   });
 
   test('what was measured can be given by hand', async () => {
@@ -98,6 +108,7 @@ describe(`kernels, in ${BROWSER}`, () => {
   for (const [what, options, says] of /** @type {const} */ ([
     ['an unknown kernel', { tuning: 'fastest' }, /measured.*registers/],
     ['no kernel at all', { tuning: 7 }, /tuning is/],
+    ['kernels that round and have no names', { tuning: { linear: [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'tiles', several: 'tiles', many: 'tiles', rounding: null }], attention: [] } }, /tuning is/],
     ['half of what was found', { tuning: { linear: [{ outputs: 384, inputs: 384, dtype: 'q8', few: 'tiles' }], attention: [] } }, /tuning is/],
     ['an unknown feature', { features: { tensors: true } }, /tensors/],
     ['a feature that is no boolean', { features: { f16: 'no' } }, /features\.f16/],

@@ -6,7 +6,9 @@ use std::time::Instant;
 use safetensors::tensor::{Dtype, TensorView};
 use specter_web::engine::cpu::Cpu;
 use specter_web::engine::encoder::{Output, Readout, Skill};
-use specter_web::engine::gpu::{Gpu, GpuOptions, LinearKernel, Plan, Rounding, Tuned, TunedLinear, Tuning};
+use specter_web::engine::gpu::{
+    Gpu, GpuOptions, LinearKernel, Plan, RoundingKernels, Tuned, TunedLinear, Tuning,
+};
 use specter_web::engine::loading::open_model;
 use specter_web::engine::reference::Reference;
 use specter_web::engine::{Backend, Encoder, MemoryInfo};
@@ -348,7 +350,7 @@ fn with_plan(plan: Plan) -> GpuOptions {
 fn a_device_rehearses_with_every_kernel_that_a_batch_may_run() {
     pollster::block_on(async {
         let [few, several, many] = [LinearKernel::Split, LinearKernel::SmallTiles, LinearKernel::Tiles];
-        let options = with_plan(Plan { few, several, many, rounding: Rounding::default() });
+        let options = with_plan(Plan { few, several, many, rounding: RoundingKernels::default() });
         let gpu = Gpu::new(options).await.expect("there is a GPU to test on");
         let folder = small_model(128, 64);
         let config = Config::from_folder(&folder).await.expect("the config is one that runs");
@@ -382,34 +384,67 @@ fn a_device_rehearses_with_every_kernel_that_a_batch_may_run() {
     });
 }
 
+/// How often a kernel that rounds has run.
+fn dots(gpu: &Gpu) -> u64 {
+    let kernels = gpu.kernels().into_iter().filter(|kernel| kernel.name.starts_with("linear_dot"));
+    kernels.map(|kernel| kernel.dispatches).sum()
+}
+
+fn embed_papers(specter: &mut Specter<Gpu>, count: usize) {
+    let (documents, options) = (vec![text(0..60); count], EmbedOptions::default());
+    pollster::block_on(specter.embed(&documents, &options, |_, _| Ok(()))).expect("it embeds");
+}
+
+/// A model for which rounding would be the faster way.
+fn could_round(folder: &MemoryFolder, rounding: RoundingKernels, options: LoadOptions) -> Specter<Gpu> {
+    let plan = Plan { rounding, ..plain() };
+    let gpu = pollster::block_on(Gpu::new(with_plan(plan))).expect("there is a GPU to test on");
+    pollster::block_on(Specter::load(folder, options, gpu, |_, _| Ok(()))).expect("it loads")
+}
+
+fn plain() -> Plan {
+    let registers = LinearKernel::Registers;
+    Plan { few: registers, several: registers, many: registers, rounding: RoundingKernels::default() }
+}
+
+const DOT: Option<LinearKernel> = Some(LinearKernel::Dot);
+
 /// How often the kernel that rounds runs for a batch of several and for one of many tokens, where it would be the faster one
 /// for those.
-async fn roundings(folder: &MemoryFolder) -> [u64; 2] {
-    let (registers, dot) = (LinearKernel::Registers, Some(LinearKernel::Dot));
-    let count = |gpu: &Gpu| -> u64 {
-        let kernels = gpu.kernels().into_iter().filter(|kernel| kernel.name.starts_with("linear_dot"));
-        kernels.map(|kernel| kernel.dispatches).sum()
-    };
+fn roundings(folder: &MemoryFolder) -> [u64; 2] {
     let mut counts = [0; 2];
-    let cases = [(Rounding { several: dot, many: None }, 1), (Rounding { several: None, many: dot }, 5)];
+    let cases = [
+        (RoundingKernels { several: DOT, many: None }, 1),
+        (RoundingKernels { several: None, many: DOT }, 5),
+    ];
     for (found, (rounding, documents)) in counts.iter_mut().zip(cases) {
-        let plan = Plan { few: registers, several: registers, many: registers, rounding };
-        let gpu = Gpu::new(with_plan(plan)).await.expect("there is a GPU to test on");
-        let mut specter =
-            Specter::load(folder, LoadOptions::default(), gpu, |_, _| Ok(())).await.expect("it loads");
-        let before = count(specter.backend());
+        let mut specter = could_round(folder, rounding, LoadOptions::default());
+        let before = dots(specter.backend());
         assert!(before > 0, "it was not tried with {rounding:?}");
-        let documents = vec![text(0..60); documents];
-        specter.embed(&documents, &EmbedOptions::default(), |_, _| Ok(())).await.expect("it embeds");
-        *found = count(specter.backend()) - before;
+        embed_papers(&mut specter, documents);
+        *found = dots(specter.backend()) - before;
     }
     counts
 }
 
 #[test]
 fn activations_are_rounded_where_the_model_bears_it() {
-    let counts = pollster::block_on(roundings(&small_model(128, 64)));
+    let counts = roundings(&small_model(128, 64));
     assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
+}
+
+#[test]
+fn activations_are_not_rounded_for_more_rows_than_were_tried() {
+    // All that is tried is cut at 12 tokens, and nine of that are not many.
+    let options = LoadOptions { max_length: Some(12), ..LoadOptions::default() };
+    let both = RoundingKernels { several: DOT, many: DOT };
+    let mut specter = could_round(&small_model(128, 64), both, options);
+    // The last layer has a row for each of them, which are few.
+    for (documents, rounded) in [(4, true), (26, false)] {
+        let before = dots(specter.backend());
+        embed_papers(&mut specter, documents);
+        assert_eq!(dots(specter.backend()) > before, rounded, "{documents} papers");
+    }
 }
 
 #[test]
@@ -436,5 +471,5 @@ fn activations_are_not_rounded_where_the_model_does_not_bear_it() {
             values.fill(0.0);
         }
     });
-    assert_eq!(pollster::block_on(roundings(&folder)), [0, 0]);
+    assert_eq!(roundings(&folder), [0, 0]);
 }

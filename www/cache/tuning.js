@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isTuned } from '../tuned.js';
+
 /** @import { Features, Store, Tuned } from '../types.js' */
 
 /** Keys of a store that are no model's. */
@@ -68,22 +70,4 @@ export async function forgetTuning(store) {
  */
 function united(before, later, of) {
   return [...new Map([...before, ...later].map((one) => [of(one), one])).values()];
-}
-
-/**
- * Whether something looks like what `info().tuning` is. That its kernels exist, the engine sees.
- *
- * @param {any} tuned
- * @returns {tuned is Tuned}
- */
-export function isTuned(tuned) {
-  const isSize = (/** @type {unknown} */ size) => Number.isInteger(size) && /** @type {number} */ (size) > 0 && /** @type {number} */ (size) < 2 ** 31;
-  const isName = (/** @type {unknown} */ name) => typeof name === 'string';
-  const isLinear = (/** @type {any} */ one) => {
-    const { outputs, inputs, dtype, few, several, many, rounding = {} } = one ?? {};
-    return [outputs, inputs].every(isSize) && [dtype, few, several, many, ...Object.values(rounding)].every(isName);
-  };
-  const isAttention = (/** @type {any} */ one) => isSize(one?.headSize) && isName(one?.kernel);
-  const isListOf = (/** @type {unknown} */ list, /** @type {(one: any) => boolean} */ is) => Array.isArray(list) && list.every(is);
-  return isListOf(tuned?.linear, isLinear) && isListOf(tuned?.attention, isAttention);
 }

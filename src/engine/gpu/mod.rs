@@ -18,13 +18,13 @@ pub mod shaders;
 mod tuning;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
     AttentionColumns, Backend, Clock, DeviceInfo, KernelInfo, MatrixShape, MemoryInfo, Outline, Outputs,
-    PositionWeights, RowsOf, merged_parts,
+    PositionWeights, Rounding, RowsOf, merged_parts,
 };
 use crate::error::{Error, Result};
 use crate::model::adapter::{Bottleneck, BottleneckWeights, Gate};
@@ -48,7 +48,7 @@ use shaders::{
 pub use arena::Rows;
 pub use attention::AttentionKernel;
 pub use device::Features;
-pub use linear::{LinearKernel, Plan, Rounding};
+pub use linear::{LinearKernel, Plan, RoundingKernels};
 pub use profile::KernelTime;
 pub use readback::Waiting;
 pub use tuning::{Tuned, TunedAttention, TunedLinear, Tuning};
@@ -97,6 +97,9 @@ const MAX_BOTTLENECK: usize = 1024;
 /// How many rows a workgroup normalizes by quads; `ROWS` of `shared/reduce_quad.wgsl`.
 const NORM_QUADS: usize = 4;
 
+/// A dispatch has at most 65,535 workgroups along an axis, and one of `linear_split.wgsl` has 4 outputs.
+const MOST_SPLIT_OUTPUTS: usize = 4 * 65_535;
+
 /// Rows of a table that lie together; their scales fill whole words.
 const TABLE_BLOCK: usize = 32;
 
@@ -111,8 +114,9 @@ pub struct Gpu {
     tuning: Tuning,
     plans: Plans,
     tuned_attention: Option<TunedAttention>,
-    /// Whether kernels may be taken that round activations.
-    may_round: bool,
+    /// Whether kernels are taken that round activations, and for how many rows they were on trial.
+    rounding: Rounding,
+    tried: BTreeSet<RowClass>,
     /// Tables of more bytes are kept in parts.
     largest_table: u64,
     /// What the network's dense layers apply, where they apply any.
@@ -235,7 +239,8 @@ impl Gpu {
             tuning,
             plans: Plans::new(),
             tuned_attention: None,
-            may_round: false,
+            rounding: Rounding::Off,
+            tried: BTreeSet::new(),
             largest_table: device.largest_binding(),
             device,
             activation: Activation::Identity,
@@ -316,6 +321,10 @@ impl Gpu {
         if plan.order() == Order::Quads && !(rows.start.is_multiple_of(16) && rows.len().is_multiple_of(16)) {
             return Plan::all(LinearKernel::Registers);
         }
+        // Split, the labels of a huge head would be more workgroups than a dispatch has.
+        if plan.few == LinearKernel::Split && rows.len() > MOST_SPLIT_OUTPUTS {
+            return Plan::all(LinearKernel::Registers);
+        }
         plan
     }
 
@@ -328,6 +337,17 @@ impl Gpu {
     /// How many times 8 rows a workgroup of `linear_quads.wgsl` computes. On a CPU, workgroups of 16 waste least.
     fn quad_groups(&self) -> usize {
         if self.device.is_software() { 1 } else { 4 }
+    }
+
+    /// Which of the kernels of a matrix multiplies so many rows.
+    fn kernel(&mut self, plan: Plan, rows: usize) -> LinearKernel {
+        let class = RowClass::of(rows);
+        let Some(rounding) = plan.rounding(class) else { return plan.plain(class) };
+        if self.rounding == Rounding::OnTrial {
+            self.tried.insert(class);
+        }
+        let takes = self.rounding != Rounding::Off && self.tried.contains(&class);
+        if takes { rounding } else { plan.plain(class) }
     }
 
     /// Activations as int8 in groups, each row with its scales behind it.
@@ -423,7 +443,7 @@ impl Backend for Gpu {
         let usual = self.plans.is_empty().then(|| self.usual_plan(Format::Q8));
         let plans: Vec<Plan> = self.plans.values().copied().chain(usual).collect();
         let differs = |class: RowClass, fewer: RowClass| {
-            plans.iter().any(|plan| plan.exact(class) != plan.exact(fewer)).then_some(class)
+            plans.iter().any(|plan| plan.plain(class) != plan.plain(fewer)).then_some(class)
         };
         // Where kernels are the same there is nothing else to compile, and a software adapter takes long for many rows.
         let several = differs(RowClass::Several, RowClass::Few);
@@ -432,11 +452,11 @@ impl Backend for Gpu {
     }
 
     fn can_round(&self) -> bool {
-        self.plans.values().any(|plan| !plan.rounding.is_none())
+        self.plans.values().any(|plan| !plan.rounding.is_empty())
     }
 
-    fn allow_rounding(&mut self, allowed: bool) {
-        self.may_round = allowed;
+    fn round(&mut self, rounding: Rounding) {
+        self.rounding = rounding;
     }
 
     fn matrix(&mut self, parts: &[(usize, Format)], columns: usize, layout: Layout) -> Result<Matrix> {
@@ -632,7 +652,7 @@ impl Backend for Gpu {
             if computed.is_empty() {
                 continue;
             }
-            let kernel = part.plan.kernel(rows, self.may_round);
+            let kernel = self.kernel(part.plan, rows);
             let constants = [("ACTIVATION", f64::from(compiled.number())), ("GROUPS", quad_groups as f64)];
             let constants = match kernel {
                 LinearKernel::Quads => &constants[..],

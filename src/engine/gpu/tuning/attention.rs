@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{TOLERANCE, golden};
+use super::{TOLERANCE, pseudorandom};
 use crate::engine::gpu::attention::AttentionKernel;
 use crate::engine::gpu::{Gpu, Rows};
 use crate::engine::{AttentionColumns, AttentionShape, Backend, RowsOf};
@@ -49,13 +49,13 @@ impl Gpu {
         end: f64,
     ) -> Result<()> {
         let AttentionShape { head_size, .. } = shape;
-        if self.device.is_software() || !AttentionKernel::Quads.runs_on(self.device.features(), head_size) {
+        if !AttentionKernel::Quads.runs_on(self.device.features(), head_size) {
             return Ok(());
         }
         self.tuned_attention = known.iter().copied().find(|known| known.head_size == head_size);
-        if self.tuned_attention.is_none() {
+        if self.tuned_attention.is_none() && !self.device.is_software() {
             let kernel = self.measure_attention(shape, end).await?;
-            self.tuned_attention = Some(TunedAttention { head_size, kernel });
+            self.take_attention(head_size, kernel);
         }
         Ok(())
     }
@@ -70,7 +70,8 @@ impl Gpu {
         self.widest = self.widest.max(3 * hidden);
         self.begin(&batch, 0)?;
         let input = self.arena.rows(&self.device, RowsOf::Tokens, 3 * hidden);
-        let values: Vec<f32> = (0..batch.tokens() * 3 * hidden).map(|index| REACH * golden(index)).collect();
+        let values: Vec<f32> =
+            (0..batch.tokens() * 3 * hidden).map(|index| REACH * pseudorandom(index)).collect();
         self.device.queue.write_buffer(input.buffer(), 0, bytemuck::cast_slice(&values));
         let columns = AttentionColumns { query: 0, key: hidden, value: 2 * hidden };
         let attend = |gpu: &mut Self| gpu.attention(&input, &input, columns, heads, head_size, None);
@@ -89,8 +90,11 @@ impl Gpu {
         if found.len() != expected.len() || !found.iter().zip(&expected).all(close) {
             return Ok(AttentionKernel::Rows);
         }
-        let quads = self.time(&batch, attend, rows, end).await?;
-        Ok(if quads < rows { AttentionKernel::Quads } else { AttentionKernel::Rows })
+        match self.time(&batch, attend, rows, end).await {
+            Ok(quads) if quads < rows => Ok(AttentionKernel::Quads),
+            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
+            _ => Ok(AttentionKernel::Rows),
+        }
     }
 
     fn take_attention(&mut self, head_size: usize, kernel: AttentionKernel) {
