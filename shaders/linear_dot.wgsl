@@ -69,7 +69,7 @@ fn main(
             part3 += dots(x.w, w);
         }
         workgroupBarrier();
-        let scale = group_scales(weight_row * groups + group);
+        let scale = group_scales(weight_row * groups + group) * INTEGER;
         let x_scale = row * stride + inputs + group;
         sum0 += vec4<f32>(part0) * (scale * bitcast<f32>(input[x_scale]));
         sum1 += vec4<f32>(part1) * (scale * bitcast<f32>(input[x_scale + stride]));

@@ -97,8 +97,8 @@ const MAX_BOTTLENECK: usize = 1024;
 /// How many rows a workgroup normalizes by quads; `ROWS` of `shared/reduce_quad.wgsl`.
 const NORM_QUADS: usize = 4;
 
-/// A dispatch has at most 65,535 workgroups along an axis, and one of `linear_split.wgsl` has 4 outputs.
-const MOST_SPLIT_OUTPUTS: usize = 4 * 65_535;
+/// The most workgroups of a dispatch along an axis, on every device.
+const MOST_WORKGROUPS: usize = 65_535;
 
 /// Rows of a table that lie together; their scales fill whole words.
 const TABLE_BLOCK: usize = 32;
@@ -321,8 +321,9 @@ impl Gpu {
         if plan.order() == Order::Quads && !(rows.start.is_multiple_of(16) && rows.len().is_multiple_of(16)) {
             return Plan::all(LinearKernel::Registers);
         }
-        // Split, the labels of a huge head would be more workgroups than a dispatch has.
-        if plan.few == LinearKernel::Split && rows.len() > MOST_SPLIT_OUTPUTS {
+        // The labels of a huge head may be more workgroups than a dispatch has.
+        let workgroups = |kernel: LinearKernel| rows.len().div_ceil(kernel.workgroup(self.quad_groups())[0]);
+        if plan.kernels().any(|kernel| workgroups(kernel) > MOST_WORKGROUPS) {
             return Plan::all(LinearKernel::Registers);
         }
         plan

@@ -5,11 +5,11 @@
 
 use serde::Serialize;
 
-use super::{TOLERANCE, pseudorandom};
+use super::{TOLERANCE, pseudorandom, unless_lost};
+use crate::engine::gpu::Gpu;
 use crate::engine::gpu::attention::AttentionKernel;
-use crate::engine::gpu::{Gpu, Rows};
 use crate::engine::{AttentionColumns, AttentionShape, Backend, RowsOf};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::text::Batch;
 
 /// What was found for heads of one size.
@@ -80,32 +80,18 @@ impl Gpu {
         let expected = self.answer(&batch, attend).await?;
         let rows = self.time(&batch, attend, f64::INFINITY, end).await?;
         self.take_attention(head_size, AttentionKernel::Quads);
-        let found = match self.answer(&batch, attend).await {
-            Ok(found) => found,
-            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-            // A driver that refuses one kernel takes the other.
-            Err(_) => return Ok(AttentionKernel::Rows),
-        };
         let close = |(x, y): (&f32, &f32)| (x - y).abs() <= REACH * TOLERANCE;
-        if found.len() != expected.len() || !found.iter().zip(&expected).all(close) {
+        let agrees =
+            |found: Vec<f32>| found.len() == expected.len() && found.iter().zip(&expected).all(close);
+        if !unless_lost(self.answer(&batch, attend).await)?.is_some_and(agrees) {
             return Ok(AttentionKernel::Rows);
         }
-        match self.time(&batch, attend, rows, end).await {
-            Ok(quads) if quads < rows => Ok(AttentionKernel::Quads),
-            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
-            _ => Ok(AttentionKernel::Rows),
-        }
+        let quads = unless_lost(self.time(&batch, attend, rows, end).await)?;
+        let faster = quads.is_some_and(|quads| quads < rows);
+        Ok(if faster { AttentionKernel::Quads } else { AttentionKernel::Rows })
     }
 
     fn take_attention(&mut self, head_size: usize, kernel: AttentionKernel) {
         self.tuned_attention = Some(TunedAttention { head_size, kernel });
-    }
-
-    /// What is recorded for a batch, all of it.
-    async fn answer(&mut self, batch: &Batch, record: impl Fn(&mut Self) -> Rows) -> Result<Vec<f32>> {
-        self.begin(batch, 0)?;
-        let answer = record(self);
-        let pending = self.send(&answer)?;
-        self.receive(pending).await
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{TOLERANCE, Tuning, pseudorandom};
+use super::{TOLERANCE, Tuning, pseudorandom, unless_lost};
 use crate::engine::gpu::linear::{LinearKernel, Plan, Plans, RoundingKernels, RowClass};
 use crate::engine::gpu::packing::Order;
 use crate::engine::gpu::{Gpu, Matrix, Rows, Weights, product};
@@ -131,10 +131,8 @@ impl Gpu {
     async fn is_right(&mut self, shape: MatrixShape, plan: Plan) -> Result<bool> {
         let probe = Probe::new(shape);
         for kernel in plan.kernels().collect::<BTreeSet<_>>() {
-            match self.try_out(&probe, kernel, TRIED_ROWS).await {
-                Ok(Some(_)) => {}
-                Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-                Ok(None) | Err(_) => return Ok(false),
+            if unless_lost(self.try_out(&probe, kernel, TRIED_ROWS).await)?.flatten().is_none() {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -192,12 +190,9 @@ impl Gpu {
         if self.device.is_software() || self.is_past(end) {
             return Ok(found);
         }
-        let (kernel, rounding_time) = match self.fastest(probe, &rounding, rows, end).await {
-            Ok(fastest) => fastest,
-            Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-            // None is right here, or there is none.
-            Err(_) => return Ok(found),
-        };
+        // Perhaps none is right here, or there is none.
+        let fastest = unless_lost(self.fastest(probe, &rounding, rows, end).await)?;
+        let Some((kernel, rounding_time)) = fastest else { return Ok(found) };
         // Without the fastest exact kernel, rounding has more to make up for.
         let same_order = kernel.order() == found.exact.order();
         let share = if same_order { WORTH_ROUNDING } else { WORTH_REORDERING };
@@ -205,11 +200,9 @@ impl Gpu {
             if !same_order {
                 let others: Vec<_> =
                     exact.into_iter().filter(|other| other.order() == kernel.order()).collect();
-                found.exact = match self.fastest(probe, &others, rows, end).await {
-                    Ok((other, _)) => other,
-                    Err(lost @ Error::DeviceLost { .. }) => return Err(lost),
-                    Err(_) => return Ok(found),
-                };
+                let other = unless_lost(self.fastest(probe, &others, rows, end).await)?;
+                let Some((other, _)) = other else { return Ok(found) };
+                found.exact = other;
             }
             found.rounding = Some(kernel);
         }
@@ -268,11 +261,8 @@ impl Gpu {
         to_beat: f64,
         end: f64,
     ) -> Result<Option<f64>> {
-        let Some(Tried { batch, input, dense }) = self.try_out(probe, kernel, rows).await? else {
-            return Ok(None);
-        };
-        let multiply = |gpu: &mut Self| gpu.linear(&input, &dense, Outputs::All, Activation::Identity, None);
-        Ok(Some(self.time(&batch, multiply, to_beat, end).await?))
+        let Some(tried) = self.try_out(probe, kernel, rows).await? else { return Ok(None) };
+        Ok(Some(self.time(&tried.batch, |gpu| tried.multiply(gpu), to_beat, end).await?))
     }
 
     /// Multiplies some rows by the probe's weights; with what, where the answer is right.
@@ -286,14 +276,12 @@ impl Gpu {
         let dense = Dense { weight, bias: self.vector(&vec![0.0; outputs])? };
         let mut batch = Batch::new();
         batch.push(&vec![0; rows]);
-        // This makes the pipeline, too.
         self.begin(&batch, 0)?;
         let input = self.arena.rows(&self.device, RowsOf::Tokens, inputs);
         self.device.queue.write_buffer(input.buffer(), 0, bytemuck::cast_slice(&probe.rows(rows)));
-        let answer = self.linear(&input, &dense, Outputs::All, Activation::Identity, None);
-        let pending = self.send(&answer)?;
-        let is_right = probe.agrees(kernel, &self.receive(pending).await?);
-        Ok(is_right.then_some(Tried { batch, input, dense }))
+        let tried = Tried { batch, input, dense };
+        let answer = self.answer(&tried.batch, |gpu| tried.multiply(gpu)).await?;
+        Ok(probe.agrees(kernel, &answer).then_some(tried))
     }
 }
 
@@ -310,6 +298,12 @@ struct Tried {
     batch: Batch,
     input: Rows,
     dense: Dense<Matrix, Weights>,
+}
+
+impl Tried {
+    fn multiply(&self, gpu: &mut Gpu) -> Rows {
+        gpu.linear(&self.input, &self.dense, Outputs::All, Activation::Identity, None)
+    }
 }
 
 /// Rows of activations differ by a factor, so that one in the place of another is seen.

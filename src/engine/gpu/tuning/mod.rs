@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::linear::LinearKernel;
 use super::{Gpu, Rows};
 use crate::engine::{Backend, Outline};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::text::Batch;
 
 pub use attention::TunedAttention;
@@ -68,16 +68,21 @@ impl Gpu {
             Tuning::Measured => Tuned::default(),
             Tuning::Known(known) => known,
         };
-        let start = (self.clock)();
-        self.tuned_attention = None;
-        let for_linear = start + BUDGET_MS * LINEAR_SHARE;
-        let mut chosen = self.tune_linear(&outline.matrices, &known.linear, for_linear).await;
-        if let (Ok(()), Some(shape)) = (&chosen, outline.attention) {
-            chosen = self.tune_attention(shape, &known.attention, start + BUDGET_MS).await;
-        }
+        let chosen = self.choose(outline, &known).await;
         // What was measured with is no longer needed.
         self.start_over();
         chosen
+    }
+
+    async fn choose(&mut self, outline: &Outline, known: &Tuned) -> Result<()> {
+        let start = (self.clock)();
+        let for_linear = start + BUDGET_MS * LINEAR_SHARE;
+        self.tune_linear(&outline.matrices, &known.linear, for_linear).await?;
+        self.tuned_attention = None;
+        match outline.attention {
+            Some(shape) => self.tune_attention(shape, &known.attention, start + BUDGET_MS).await,
+            None => Ok(()),
+        }
     }
 
     /// What was decided, for the next load on this device.
@@ -90,6 +95,15 @@ impl Gpu {
         (self.clock)() > end
     }
 
+    /// What is recorded for a batch, all of it. All is compiled then that [`Gpu::time`] runs.
+    async fn answer(&mut self, batch: &Batch, record: impl Fn(&mut Self) -> Rows) -> Result<Vec<f32>> {
+        self.begin(batch, 0)?;
+        let answer = record(self);
+        self.first_rows(&answer);
+        let pending = self.send(&answer)?;
+        self.receive(pending).await
+    }
+
     /// Milliseconds that what is recorded takes.
     async fn time(
         &mut self,
@@ -98,8 +112,6 @@ impl Gpu {
         to_beat: f64,
         end: f64,
     ) -> Result<f64> {
-        // What reads the row may have to be compiled.
-        self.run(batch, &record, 1).await?;
         // What comes with a run besides its kernels is in both times.
         let (mut once, mut repeated) = (f64::INFINITY, f64::INFINITY);
         let mut repeats = 1;
@@ -130,6 +142,14 @@ impl Gpu {
         let pending = self.send(&row)?;
         self.receive(pending).await?;
         Ok((self.clock)() - start)
+    }
+}
+
+/// What was found, or nothing where a driver refused: it may take another kernel. A device that is lost takes none.
+fn unless_lost<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Err(lost @ Error::DeviceLost { .. }) => Err(lost),
+        found => Ok(found.ok()),
     }
 }
 
